@@ -1,0 +1,1 @@
+"""Deployments, job files, mappings and the sandbox."""

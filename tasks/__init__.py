@@ -1,0 +1,1 @@
+"""The stages of a provisioning cycle, the connectors and the ledger."""

@@ -1,0 +1,1 @@
+"""The outside world: wire formats and manners, nothing of plans."""

@@ -1,0 +1,1 @@
+"""Who is assigned to Replicon: assignments become the Assignments frame, with a proof of completeness."""

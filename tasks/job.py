@@ -1,0 +1,334 @@
+"""One provisioning job's configuration: one YAML file, validated whole, every problem with its file and line.
+
+Secrets are references to the environment or to a file, never values. Flows load jobs; connectors and stages take
+the parts they need.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+import pydantic
+import yaml
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from tasks.model import BadInputError, Operation
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts to which credentials may go without TLS: a sandbox on this machine."""
+
+
+class _Section(pydantic.BaseModel):
+    """A part of the job file: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SecretReference(_Section):
+    """Where a secret is: exactly one of an environment variable and a file holding nothing else."""
+
+    env: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            raise ValueError("name exactly one of `env: VARIABLE` and `file: PATH`")
+        return self
+
+    def resolve(self, what: str) -> str:
+        """Give the secret itself. Raises `BadInputError` naming the variable or file when it is absent or empty."""
+        if self.env is not None:
+            value = os.environ.get(self.env, "")
+            place = f"the environment variable {self.env}"
+        else:
+            place = f"the file {self.file}"
+            try:
+                value = Path(str(self.file)).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise BadInputError(
+                    f"The {what} is looked for in {place}, which cannot be read ({error.strerror}). "
+                    "Create the file with the secret as its only content, readable by this user alone."
+                ) from error
+        if not value:
+            raise BadInputError(
+                f"The {what} is looked for in {place}, which is empty or not set. Set it and try again."
+            )
+        return value
+
+
+Secret = Annotated[
+    SecretReference,
+    pydantic.BeforeValidator(
+        lambda value: (
+            _refuse_inline() if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+        )
+    ),
+]
+
+
+def _refuse_inline() -> Any:
+    raise ValueError(
+        "a secret is never written here; refer to it as `{env: VARIABLE}` or `{file: PATH}` "
+        "(and change the one that stood here if the file was shared)"
+    )
+
+
+def _https_or_loopback(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"expected a URL such as https://host, found {url!r}")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError(f"credentials are sent over TLS only: write https instead of http for {parts.hostname}")
+    return url.rstrip("/")
+
+
+Url = Annotated[str, pydantic.AfterValidator(_https_or_loopback)]
+
+
+class Certificate(_Section):
+    """A certificate to sign in with: a PEM holding the private key and the certificate."""
+
+    pem: Secret
+    passphrase: Secret | None = None
+
+
+class GraphSource(_Section):
+    """Microsoft Entra ID, read through Microsoft Graph with the app registration `client_id`."""
+
+    type: Literal["microsoft_graph"]
+    tenant_id: str = Field(min_length=1, description="Directory (tenant) id, or a verified domain of the tenant.")
+    client_id: str = Field(min_length=1, description="Application (client) id of the app registration to sign in as.")
+    client_secret: Secret | None = None
+    certificate: Certificate | None = None
+    application_id: str = Field(
+        min_length=1, description="appId of the Replicon enterprise application whose assignments are provisioned."
+    )
+    ca_file: Path | None = Field(default=None, description="CA certificates (PEM) to trust besides the usual ones.")
+    graph_url: Url = "https://graph.microsoft.com"
+    login_url: Url = "https://login.microsoftonline.com"
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        if (self.client_secret is None) == (self.certificate is None):
+            raise ValueError("give exactly one of `client_secret` and `certificate`")
+        return self
+
+
+class FilesSource(_Section):
+    """A directory exported as CSV or Parquet files: users, groups' members, and assignments.
+
+    Paths are relative to the job file. The columns are described in the README of `deployments/`.
+    """
+
+    type: Literal["directory_files"]
+    users: Path
+    assignments: Path
+    members: Path | None = None
+
+
+class PasswordSignIn(_Section):
+    """Basic sign-in of a Replicon account that uses Replicon's own authentication."""
+
+    login_name: str = Field(min_length=1)
+    password: Secret
+
+
+class TokenSignIn(_Section):
+    """Sign-in with an access token minted in Replicon."""
+
+    token: Secret
+
+
+class RepliconTarget(_Section):
+    """The Replicon tenant `company_key`; its host is discovered at every start."""
+
+    type: Literal["replicon"] = "replicon"
+    company_key: str = Field(min_length=1)
+    sign_in: PasswordSignIn | TokenSignIn
+    discovery_url: Url = "https://global.replicon.com"
+
+    @field_validator("sign_in", mode="before")
+    @classmethod
+    def _pick(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            keys = set(value)
+            if keys == {"token"}:
+                return TokenSignIn.model_validate(value)
+            if keys <= {"login_name", "password"} and keys:
+                return PasswordSignIn.model_validate(value)
+            raise ValueError("give either `login_name` and `password`, or `token`")
+        return value
+
+
+class Scope(_Section):
+    """Who is entitled: `assigned` people, or `all` of the directory."""
+
+    who: Literal["assigned", "all"] = "assigned"
+    exclude_default_access: bool = Field(
+        default=True, description="Leave out assignments made without a role, as the Replicon connector documents."
+    )
+    nested_groups: bool = Field(default=False, description="Read members of groups within assigned groups too.")
+
+
+class Threshold(_Section):
+    """A limit by count and by share of the linked accounts; the lower of the two that are set counts."""
+
+    count: int | None = Field(default=None, ge=0)
+    percent: float | None = Field(default=None, ge=0, le=100)
+
+
+class Guards(_Section):
+    """What stops a mistake upstream before the first write."""
+
+    removals: Threshold = Threshold(count=500, percent=20)
+    shrink_percent: float = Field(
+        default=30, ge=0, le=100, description="How far a read may fall short of the last complete one, in percent."
+    )
+    protected_logins: tuple[str, ...] = ()
+
+
+class Load(_Section):
+    """How fast Replicon is written to: concurrent calls, and a cap on calls a minute."""
+
+    workers: int = Field(default=8, ge=1, le=64)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+
+
+class Ledger(_Section):
+    """Where the job remembers: an SQLAlchemy URL (`sqlite:///file`, `postgresql+psycopg://...`)."""
+
+    url: str = "sqlite:///.provision/ledger.db"
+    password: Secret | None = Field(default=None, description="Filled into the URL's user part.")
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        if re.match(r"[a-z+0-9]+://[^/@:]*:[^/@]+@", url):
+            raise ValueError("the URL holds a password; take it out and name it under `password` as a reference")
+        if not url.startswith(("sqlite:", "postgresql+psycopg:", "postgresql:")):
+            raise ValueError("expected sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE")
+        return url
+
+
+class Job(_Section):
+    """One source, one target, one mapping: everything a cycle needs to know.
+
+    `file` is where it was read from; the relative paths in it have been resolved against that file's folder.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    source: Annotated[GraphSource | FilesSource, Field(discriminator="type")]
+    target: RepliconTarget
+    mapping: Path
+    scope: Scope = Scope()
+    actions: frozenset[Literal["create", "update", "delete"]] = Field(
+        default=frozenset({"create", "update", "delete"}),
+        description="Target object actions that are allowed; a disable is an update.",
+    )
+    guards: Guards = Guards()
+    load: Load = Load()
+    ledger: Ledger = Ledger()
+    file: Path = Path()
+
+    def allows(self, operation: Operation) -> bool:
+        """Tell whether the target object actions allow `operation`."""
+        needed = {Operation.CREATE: "create", Operation.DELETE: "delete", Operation.NONE: None}.get(operation, "update")
+        return needed is None or needed in self.actions
+
+
+def load_job(path: Path) -> Job:
+    """Read and validate the job file at `path`.
+
+    Raises `BadInputError` listing every problem as `file:line: where: what was expected`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInputError(
+            f"The job file {path} cannot be read ({error.strerror}). Give the path of a job file; "
+            "`provision job init` writes one to start from."
+        ) from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or str(error)
+        raise BadInputError(f"{path}:{line}: this is not YAML: {problem}. Mend the line and try again.") from error
+    if not isinstance(data, dict) or node is None:
+        raise BadInputError(f"{path}:1: expected a mapping with `name`, `source`, `target` and `mapping`.")
+    doubled = list(_doubled_keys(node))
+    if doubled:
+        raise BadInputError("\n".join(f"{path}:{line}: `{key}` stands twice; keep one." for key, line in doubled))
+    try:
+        job = Job.model_validate({**data, "file": path})
+    except pydantic.ValidationError as error:
+        lines = sorted({(_line_of(node, item["loc"]), _sentence(item)) for item in error.errors()})
+        raise BadInputError("\n".join(f"{path}:{line}: {sentence}" for line, sentence in lines)) from error
+    return _resolved(job, path.resolve().parent)
+
+
+def _resolved(job: Job, folder: Path) -> Job:
+    """Give the job with its relative paths resolved against `folder`."""
+    source = job.source
+    if isinstance(source, FilesSource):
+        source = source.model_copy(
+            update={
+                name: folder / value
+                for name in ("users", "assignments", "members")
+                if (value := getattr(source, name)) is not None
+            }
+        )
+    elif source.ca_file is not None:
+        source = source.model_copy(update={"ca_file": folder / source.ca_file})
+    return job.model_copy(update={"source": source, "mapping": folder / job.mapping, "file": job.file.resolve()})
+
+
+def _sentence(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"] if part not in {"microsoft_graph", "directory_files"})
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "missing":
+        return f"{where}: this key is required and absent. Add it."
+    if item["type"] == "extra_forbidden":
+        return f"{where}: there is no such key. Remove it or correct its spelling."
+    found = item.get("input")
+    shown = f" (found {found!r})" if isinstance(found, str | int | float | bool) and len(str(found)) < 80 else ""
+    if any(word in where for word in ("secret", "password", "token", "pem", "passphrase")):
+        shown = ""
+    return f"{where or 'job'}: {message}{shown}."
+
+
+def _line_of(node: yaml.Node, location: Iterable[Any]) -> int:
+    """Find the line of the deepest node on the way to `location`."""
+    line = node.start_mark.line + 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            entry = next(((key, value) for key, value in node.value if key.value == part), None)
+            if entry is None:
+                continue
+            line, node = entry[0].start_mark.line + 1, entry[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _doubled_keys(node: yaml.Node) -> Iterable[tuple[str, int]]:
+    """Find keys that stand twice in one mapping, which YAML readers would pass over in silence."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key.value, key.start_mark.line + 1
+            seen.add(key.value)
+            yield from _doubled_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _doubled_keys(value)

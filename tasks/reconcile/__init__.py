@@ -1,0 +1,1 @@
+"""What has to happen: Accounts compared with what Replicon has become a Plan."""
