@@ -62,21 +62,16 @@ class SecretReference(_Section):
         return value
 
 
-Secret = Annotated[
-    SecretReference,
-    pydantic.BeforeValidator(
-        lambda value: (
-            _refuse_inline() if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+def _refuse_inline(value: Any) -> Any:
+    if isinstance(value, str | int | float):
+        raise ValueError(
+            "a secret is never written here; refer to it as `{env: VARIABLE}` or `{file: PATH}` "
+            "(and change the one that stood here if the file was shared)"
         )
-    ),
-]
+    return value
 
 
-def _refuse_inline() -> Any:
-    raise ValueError(
-        "a secret is never written here; refer to it as `{env: VARIABLE}` or `{file: PATH}` "
-        "(and change the one that stood here if the file was shared)"
-    )
+Secret = Annotated[SecretReference, pydantic.BeforeValidator(_refuse_inline)]
 
 
 def _https_or_loopback(url: str) -> str:
@@ -259,7 +254,7 @@ def load_job(path: Path) -> Job:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
+        line = min(mark.line + 1, len(text.splitlines())) if mark else 1
         problem = getattr(error, "problem", None) or str(error)
         raise BadInputError(f"{path}:{line}: this is not YAML: {problem}. Mend the line and try again.") from error
     if not isinstance(data, dict) or node is None:
@@ -270,7 +265,7 @@ def load_job(path: Path) -> Job:
     try:
         job = Job.model_validate({**data, "file": path})
     except pydantic.ValidationError as error:
-        lines = sorted({(_line_of(node, item["loc"]), _sentence(item)) for item in error.errors()})
+        lines = sorted({(_line_of(node, _place(item)), _sentence(item)) for item in error.errors()})
         raise BadInputError("\n".join(f"{path}:{line}: {sentence}" for line, sentence in lines)) from error
     return _resolved(job, path.resolve().parent)
 
@@ -289,6 +284,11 @@ def _resolved(job: Job, folder: Path) -> Job:
     elif source.ca_file is not None:
         source = source.model_copy(update={"ca_file": folder / source.ca_file})
     return job.model_copy(update={"source": source, "mapping": folder / job.mapping, "file": job.file.resolve()})
+
+
+def _place(item: Any) -> tuple[Any, ...]:
+    """Give where a problem is; an unknown kind of source is a problem of its `type`."""
+    return (*item["loc"], "type") if item["type"].startswith("union_tag") else item["loc"]
 
 
 def _sentence(item: Any) -> str:
