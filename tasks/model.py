@@ -300,6 +300,8 @@ class Extraction:
     assignments: pd.DataFrame
     manifest: Manifest
     watermark: Mapping[str, Any]
+    default_domain: str | None = None
+    """The tenant's default verified domain, for the mapping function DefaultDomain."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -310,7 +312,8 @@ class Accounts:
     multi-valued) and `flows` the same columns as `BOOL`: true where the value is to be written (a null value that
     flows clears the target), false where the target keeps what it has. `on_create` is like `values` with the
     defaults that count on creation filled in and creation-only attributes included, and `flows_on_create` its
-    flags. All five share one index, `RangeIndex(len(people))`.
+    flags. All five share one index, `RangeIndex(len(people))`. `add_only` names the multi-valued attributes whose
+    values are added to what an account has and never taken away (flowType MultiValueAddOnly).
     """
 
     people: pd.DataFrame
@@ -319,6 +322,7 @@ class Accounts:
     on_create: pd.DataFrame
     flows_on_create: pd.DataFrame
     mapping_digest: str
+    add_only: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)

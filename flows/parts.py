@@ -1,0 +1,55 @@
+"""What a run of a job works with: its mapping, its two ends and its ledger, opened from the job file."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from tasks.connectors.directories import open_directory
+from tasks.connectors.directory import Directory
+from tasks.connectors.replicon.attributes import TARGET_ATTRIBUTES
+from tasks.connectors.replicon.client import RepliconClient
+from tasks.connectors.replicon.users import RepliconUsers
+from tasks.job import Job, load_job
+from tasks.ledger.ledger import Ledger
+from tasks.transform.mapping import AttributeMapping
+from tasks.transform.schema import load_mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """One job, ready to run. Nothing has been sent to either end yet."""
+
+    job: Job
+    mapping: AttributeMapping
+    directory: Directory
+    target: RepliconUsers
+    ledger: Ledger
+
+
+def open_parts(job_file: Path) -> Parts:
+    """Open everything that the job at `job_file` names.
+
+    Raises `BadInputError` when the job file, the mapping or a secret is wrong, `UnreachableError` when the ledger or
+    Replicon's host cannot be reached.
+    """
+    job = load_job(job_file)
+    mapping = load_mapping(job.mapping, TARGET_ATTRIBUTES)
+    return Parts(
+        job=job,
+        mapping=mapping,
+        directory=open_directory(job.source),
+        target=open_target(job, mapping),
+        ledger=open_ledger(job),
+    )
+
+
+def open_target(job: Job, mapping: AttributeMapping) -> RepliconUsers:
+    """Give the accounts of the job's Replicon tenant, with the attributes that the mapping writes."""
+    return RepliconUsers(RepliconClient(job.target), frozenset(mapping.by_name))
+
+
+def open_ledger(job: Job) -> Ledger:
+    """Open the job's ledger, brought up to date. A relative SQLite path is relative to the current folder."""
+    password = job.ledger.password.resolve("ledger password") if job.ledger.password else None
+    return Ledger.open(job.ledger.url, password)

@@ -1,0 +1,120 @@
+"""What every source directory gives: people, app roles, who is assigned which, and who is in the assigned groups.
+
+The connectors give it, extract applies the rules of assignment to it. Nothing here knows a wire or a file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.job import Scope
+from tasks.model import BOOL, STRING, Manifest, Presence, Probe, Progress, silent
+
+PERSON_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {"source_id": STRING, "presence": STRING}
+"""DirectoryRead.users: one row a person, `source_id` unique; the attributes asked for stand beside these."""
+ROLE_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
+    "role_id": STRING,
+    "value": STRING,
+    "display_name": STRING,
+    "enabled": BOOL,
+}
+"""DirectoryRead.roles: one row an app role of the application, `role_id` unique; `value` may be null."""
+GRANT_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
+    "assignment_id": STRING,
+    "principal_id": STRING,
+    "principal_type": STRING,
+    "principal_name": STRING,
+    "role_id": STRING,
+}
+"""DirectoryRead.assignments: one row a principal and role; `principal_type` User, Group or ServicePrincipal."""
+MEMBER_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {"group_id": STRING, "member_id": STRING, "direct": BOOL}
+"""DirectoryRead.members: one row an assigned group and member; not `direct` when only through an inner group."""
+
+COMPUTED: Final = frozenset({"IsSoftDeleted", "appRoleAssignments"})
+"""Source attributes that no directory holds: they follow from assignments and presence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DirectoryRead:
+    """One read of a directory, with the proof of how whole it is."""
+
+    users: pd.DataFrame
+    roles: pd.DataFrame
+    assignments: pd.DataFrame
+    members: pd.DataFrame
+    default_domain: str | None
+    manifest: Manifest
+    watermark: Mapping[str, Any]
+    absent_means: Presence = Presence.HARD_DELETED
+    """Where somebody stands whom a complete read did not find. A source that cannot tell deletion from an end of
+    employment says soft-deleted, so that the account is disabled and never deleted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class People:
+    """Some people, looked up by name: `users` has those found, `missing` says in words what could not be asked."""
+
+    users: pd.DataFrame
+    missing: tuple[str, ...] = ()
+
+
+class Directory(Protocol):
+    """A source of people. Attributes are asked for by their mapping names; computed ones are passed over.
+
+    In the frames, text attributes are `STRING` (booleans "True"/"False"), multi-valued ones `STRINGS`, `manager` the
+    manager's source id. Reads raise `UnreachableError` when they cannot go on and `BadInputError` when the input is
+    wrong; whatever else is not whole is told in the manifest.
+    """
+
+    def read_all(self, attributes: frozenset[str], scope: Scope, progress: Progress = silent) -> DirectoryRead:
+        """Read everybody, in the recycle bin too, and every assignment."""
+
+    def read_changes(
+        self,
+        watermark: Mapping[str, Any],
+        attributes: frozenset[str],
+        scope: Scope,
+        progress: Progress = silent,
+    ) -> DirectoryRead:
+        """Give the state since `watermark` brought up to date, in the same shape as `read_all`."""
+
+    def read_people(self, names: Sequence[str], attributes: frozenset[str], scope: Scope) -> DirectoryRead:
+        """Read the people named by source id, sign-in name or mail, and the assignments as they are now."""
+
+    def find_people(self, names: Sequence[str], attributes: frozenset[str]) -> People:
+        """Look up people by source id, sign-in name or mail, without their assignments."""
+
+    def probe(self, scope: Scope) -> list[Probe]:
+        """Try every kind of read that a cycle needs."""
+
+
+def without_guest_marks(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Give sign-in names as mappings see them: a guest's `ann_there.com#EXT#@here.com` is `ann@there.com`.
+
+    (Microsoft Entra, "How application provisioning works", B2B users; `originalUserPrincipalName` keeps the mark.)
+    """
+    return pc.replace_substring_regex(names, r"^(.*)_([^_]*)#EXT#@[^@]*$", r"\1@\2")
+
+
+def digest_of(read_users: pd.DataFrame, assignments: pd.DataFrame, members: pd.DataFrame) -> str:
+    """Give a digest of who was read and how they are assigned, whatever the order in which they came."""
+    digest = hashlib.sha256()
+    for frame, keys in (
+        (read_users, ["source_id", "presence"]),
+        (assignments, ["principal_id", "role_id"]),
+        (members, ["group_id", "member_id"]),
+    ):
+        table = pa.Table.from_pandas(frame[keys], preserve_index=False)
+        if len(table):
+            rows = pc.binary_join_element_wise(*table.columns, "\x1f", null_handling="replace", null_replacement="")
+            ordered = rows.take(pc.sort_indices(rows))
+            digest.update(hashlib.sha256("\x1e".join(ordered.to_pylist()).encode()).digest())
+        digest.update(b"\x1d")
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""A directory exported as CSV or Parquet files."""

@@ -1,0 +1,1 @@
+"""Microsoft Entra ID, read through Microsoft Graph. Read-only: nothing here changes the directory."""
