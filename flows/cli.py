@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from tasks.model import ProvisioningError
+from flows.cli_mapping import mapping_app
+from tasks.model import BadInputError, CycleChoice, ProvisioningError
 
 app = typer.Typer(
     name="provision",
@@ -15,14 +20,169 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
 )
+job_app = typer.Typer(name="job", help="Write and check job files.", no_args_is_help=True)
+app.add_typer(job_app)
+app.add_typer(mapping_app)
+
+JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
+
+# What a person at a terminal expects of Prefect: a server that has the time to start, no analytics, and the run's log
+# in the run and not between the progress bars. Whatever is set already stands.
+_PREFECT: Final = {
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+}
 
 
 def main() -> None:
     """Run the command line; a `ProvisioningError` ends it with one paragraph and its documented exit code."""
+    for name, value in _PREFECT.items():
+        os.environ.setdefault(name, value)
     try:
         app()
     except ProvisioningError as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        Console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
         sys.exit(error.exit_code)
+
+
+@app.command()
+def demo(
+    users: Annotated[int, typer.Option(min=20, help="How many people the sandbox's directory has.")] = 200,
+    seed: Annotated[int, typer.Option(help="Which company is made up; the same seed gives the same one.")] = 1,
+    folder: Annotated[Path, typer.Option(help="Where the demo's job, ledger and run history go.")] = Path(
+        ".provision/demo"
+    ),
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Keep Prefect's UI and the sandbox up, to look around and to rerun.")
+    ] = False,
+) -> None:
+    """Provision a made-up company into the embedded sandbox: three cycles, then the activity report.
+
+    Example: provision demo --users 500 --serve
+    """
+    from flows.demo import run_demo
+
+    raise typer.Exit(run_demo(Console(), users=users, seed=seed, folder=folder, serve=serve))
+
+
+@app.command()
+def run(
+    job: JobFile,
+    cycle: Annotated[CycleChoice, typer.Option(help="What the cycle reads.")] = CycleChoice.AUTOMATIC,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Carry out a job's very first plan, which otherwise waits to be seen.")
+    ] = False,
+) -> None:
+    """Run one provisioning cycle of a job and show its activity report.
+
+    Example: provision run acme.yaml --apply
+    """
+    from flows.run import run_cycle
+
+    raise typer.Exit(run_cycle(Console(), job, cycle, apply_first_plan=apply))
+
+
+@app.command()
+def plan(
+    job: JobFile,
+    cycle: Annotated[CycleChoice, typer.Option(help="What the plan is made from.")] = CycleChoice.AUTOMATIC,
+) -> None:
+    """Show what the next cycle would do, to whom and why. Nothing is written.
+
+    Ends with 0 when there is nothing to do, 1 when changes are pending, 4 when some are held.
+
+    Example: provision plan acme.yaml
+    """
+    from flows.plan import show_plan
+
+    raise typer.Exit(show_plan(Console(), job, cycle))
+
+
+@app.command()
+def report(
+    job: JobFile,
+    cycle: Annotated[str, typer.Option(help="Id of a cycle, or its first characters; the latest if not given.")] = "",
+    everybody: Annotated[bool, typer.Option("--all", help="Show everybody, however many.")] = False,
+) -> None:
+    """Show the activity report of a cycle: who was created, updated, disabled, skipped or failed, and why.
+
+    Example: provision report acme.yaml
+    """
+    from flows.history import show_report
+
+    show_report(Console(), job, cycle, everybody=everybody)
+
+
+@app.command()
+def history(
+    job: JobFile, limit: Annotated[int, typer.Option(min=1, help="How many cycles, latest first.")] = 20
+) -> None:
+    """List the cycles of a job with what each of them did.
+
+    Example: provision history acme.yaml --limit 50
+    """
+    from flows.history import show_history
+
+    show_history(Console(), job, limit)
+
+
+@app.command("test-connection")
+def test_connection(job: JobFile) -> None:
+    """Try both ends of a job: what is reached, as whom, with which permissions, and what is missing.
+
+    Ends with 0 when all is good, 5 when something is missing.
+
+    Example: provision test-connection acme.yaml
+    """
+    from flows.test_connection import show_findings
+
+    raise typer.Exit(show_findings(Console(), job))
+
+
+@job_app.command("check")
+def check_job(job: JobFile) -> None:
+    """Check a job file and the mapping it names; nothing is sent anywhere.
+
+    Example: provision job check acme.yaml
+    """
+    from flows.parts import open_mapping
+    from tasks.job import load_job
+
+    loaded = load_job(job)
+    mapping = open_mapping(loaded)
+    console = Console()
+    console.print(Text(f"{job}: good. {len(mapping.attributes)} attributes are mapped by {loaded.mapping}."))
+    for note in mapping.notes:
+        console.print(Text(f"note: {note}", style="yellow"))
+
+
+@job_app.command("init")
+def init_job(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The job file to write.", show_default=False)],
+) -> None:
+    """Write a job file to start from, and the default mapping beside it. Files that are there are left alone.
+
+    Example: provision job init acme.yaml
+    """
+    from importlib import resources
+
+    templates = resources.files("deployments")
+    wanted = {
+        file: templates / "jobs" / "example.yaml",
+        file.parent / "replicon.yaml": templates / "mappings" / "replicon.yaml",
+    }
+    taken = [str(path) for path in wanted if path.exists()]
+    if taken:
+        raise BadInputError(f"{' and '.join(taken)} would be overwritten. Choose another name or move what is there.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for path, template in wanted.items():
+        path.write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+        Console().print(Text(f"wrote {path}"))
+    Console().print(Text(f"Fill in {file}, then: provision job check {file}"))
+
+
+if __name__ == "__main__":
+    main()

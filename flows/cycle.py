@@ -5,27 +5,23 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from enum import StrEnum
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import pandas as pd
 
 from flows.parts import Parts
+from tasks.extract.assignments import extract_people
 from tasks.ledger.cycles import JobState
-from tasks.model import CycleKind, HeldError, ProvisioningError
+from tasks.model import STRING, CycleChoice, CycleKind, Decision, HeldError, Operation, Plan, ProvisioningError
 from tasks.report.verdict import StateName
+from tasks.transform.accounts import to_accounts
 
-
-class CycleChoice(StrEnum):
-    """Which kind of cycle to run."""
-
-    AUTOMATIC = "automatic"
-    """Changes only, or everything when there is no watermark yet or the mapping has changed."""
-    INITIAL = "initial"
-    """Everything, even if a watermark is there."""
-    INCREMENTAL = "incremental"
-    """Changes only; refused while there is no watermark."""
+FIRST_PLAN: Final = (
+    "This is the job's first cycle, so it only planned. "
+    "Look at the plan, then run the job again with the first plan applied."
+)
+"""Why a first cycle holds everything."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +84,49 @@ def holding(parts: Parts, choice: CycleChoice, flow_run_id: str = "") -> Iterato
         raise
 
 
+def only_planned(plan: Plan) -> Plan:
+    """Hold everything that the plan would do, because nobody has seen a plan of this job yet."""
+    operations = plan.operations.copy()
+    waiting = operations["decision"].eq(Decision.GO) & operations["operation"].ne(Operation.NONE)
+    operations["decision"] = operations["decision"].mask(waiting, Decision.HOLD.value)
+    operations["reason"] = operations["reason"].mask(waiting, operations["reason"] + " " + FIRST_PLAN)
+    reasons = (*plan.verdict.reasons, FIRST_PLAN)
+    return dataclasses.replace(
+        plan, operations=operations, verdict=dataclasses.replace(plan.verdict, go=False, reasons=reasons)
+    )
+
+
+def second_look(parts: Parts) -> Callable[[Sequence[str]], pd.DataFrame]:
+    """Give the look that load takes just before a removal: these people as the source has them at that moment.
+
+    What it gives has `PEOPLE_COLUMNS`: `active` is true for somebody who should keep their login after all. People
+    whom the source did not answer about have no row.
+    """
+
+    def look(source_ids: Sequence[str]) -> pd.DataFrame:
+        extraction = extract_people(
+            parts.directory,
+            source_ids,
+            parts.mapping.source_attributes,
+            parts.job.scope,
+            known=pd.Series(list(source_ids), dtype=STRING),
+        )
+        accounts = to_accounts(
+            extraction.assignments,
+            parts.mapping,
+            now=parts.ledger.now(),
+            default_domain=extraction.default_domain,
+        )
+        return accounts.people
+
+    return look
+
+
 def _kind(job: str, choice: CycleChoice, state: JobState, mapping_digest: str) -> CycleKind:
     if choice is CycleChoice.INCREMENTAL and state.watermark is None:
         raise HeldError(
-            f"The job {job} has no watermark yet, so there is nothing to count changes from. Run an initial cycle first."
+            f"The job {job} has no watermark yet, so there is nothing to count changes from. "
+            "Run an initial cycle first."
         )
     changed = state.mapping_digest is not None and state.mapping_digest != mapping_digest
     everything = choice is CycleChoice.INITIAL or (

@@ -34,14 +34,20 @@ def open_parts(job_file: Path) -> Parts:
     Replicon's host cannot be reached.
     """
     job = load_job(job_file)
-    mapping = load_mapping(job.mapping, TARGET_ATTRIBUTES)
+    mapping = open_mapping(job)
+    allowed = job.actions & {action.value.lower() for action in mapping.flow_types}
     return Parts(
-        job=job,
+        job=job.model_copy(update={"actions": allowed}),
         mapping=mapping,
         directory=open_directory(job.source),
         target=open_target(job, mapping),
         ledger=open_ledger(job),
     )
+
+
+def open_mapping(job: Job) -> AttributeMapping:
+    """Load the job's mapping against the attributes that a Replicon account can have."""
+    return load_mapping(job.mapping, TARGET_ATTRIBUTES)
 
 
 def open_target(job: Job, mapping: AttributeMapping) -> RepliconUsers:

@@ -1,0 +1,85 @@
+"""One provisioning cycle: extract -> transform -> reconcile -> load -> report."""
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
+
+from flows.cycle import Cycle, holding, only_planned, second_look
+from flows.history import facts_of
+from flows.parts import Parts, open_parts
+from flows.progress import current
+from tasks.extract.task import extract_assignments_task
+from tasks.load.task import load_task
+from tasks.model import CycleChoice, Extraction
+from tasks.reconcile.task import reconcile_task
+from tasks.report.cycle import Told
+from tasks.report.task import report_task
+from tasks.transform.task import transform_via_mapping_task
+
+
+@flow(name="provision")
+def provision(job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, apply_first_plan: bool = False) -> State[Told]:
+    """Make Replicon agree with who is assigned in Microsoft Entra ID.
+
+    Args:
+        job_file: Path of the job file (YAML), as the worker sees it.
+        cycle: Automatic reads changes only, or everything when it has to; initial reads everything.
+        apply_first_plan: A job's very first cycle only plans, so that a person sees the plan before anything is
+            written. Switch this on to carry it out at once.
+    """
+    parts, progress = open_parts(Path(job_file)), current()
+    job, mapping = parts.job, parts.mapping
+    _rename(f"{job.name} · running")
+    with parts.ledger, holding(parts, cycle, str(flow_run.id or "")) as held:
+        memory = held.memory
+        extraction = extract_assignments_task(job, mapping.source_attributes, known=memory.known, progress=progress)
+        accounts = transform_via_mapping_task(
+            extraction.assignments, mapping, memory.now, extraction.default_domain, progress=progress
+        )
+        plan = reconcile_task(
+            accounts,
+            mapping.matching,
+            memory.links,
+            memory.skips,
+            parts.target,
+            job,
+            cycle_id=held.cycle_id,
+            kind=memory.kind,
+            manifest=extraction.manifest,
+            now=memory.now,
+            last_complete=memory.last_complete,
+            progress=progress,
+        )
+        if memory.first and not apply_first_plan:
+            plan = only_planned(plan)
+        load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress)
+        facts = facts_of(parts, held, extraction.manifest, plan)
+        told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, plan))
+        _end(parts, held, extraction, told, applied=not memory.first or apply_first_plan)
+    _rename(f"{facts.title} · {told.verdict.sentence}")
+    return Completed(message=told.verdict.sentence, data=told)
+
+
+def _end(parts: Parts, held: Cycle, extraction: Extraction, told: Told, *, applied: bool) -> None:
+    """Record how the cycle ended; its watermark counts only when its plan was carried out from a complete read."""
+    whole = applied and extraction.manifest.complete
+    parts.ledger.end_cycle(
+        held.cycle_id,
+        told.verdict.state,
+        watermark=extraction.watermark if whole else None,
+        mapping_digest=parts.mapping.digest if whole else None,
+        manifest=extraction.manifest,
+        counts={group.value: count for group, count in told.verdict.counts.items()},
+        message=told.verdict.sentence,
+    )
+
+
+def _rename(name: str) -> None:
+    """Name the run in the list of runs, which shows names and never messages."""
+    if flow_run.id:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(flow_run.id, name=name)

@@ -1,0 +1,34 @@
+"""One cycle as the command line runs it: the Prefect flow with progress bars, then the activity report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from flows.history import activities_of_cycle
+from flows.progress import bars
+from flows.provision import provision
+from tasks.job import load_job
+from tasks.model import CycleChoice
+from tasks.report.cycle import Told
+from tasks.report.terminal import activity_report
+
+
+def run_cycle(
+    console: Console, job_file: Path, choice: CycleChoice = CycleChoice.AUTOMATIC, *, apply_first_plan: bool = False
+) -> int:
+    """Run one cycle of the job at `job_file`, print its report and give the exit code. Raises what the flow raises."""
+    told = provisioned(console, job_file, choice, apply_first_plan=apply_first_plan)
+    console.print(activity_report(activities_of_cycle(load_job(job_file), told.facts.cycle_id), told))
+    return told.verdict.exit_code
+
+
+def provisioned(
+    console: Console, job_file: Path, choice: CycleChoice = CycleChoice.AUTOMATIC, *, apply_first_plan: bool = False
+) -> Told:
+    """Run one cycle of the job at `job_file` behind progress bars and give how it went."""
+    with bars(console):
+        state = provision(str(job_file), choice, apply_first_plan, return_state=True)
+    told: Told = state.result()
+    return told
