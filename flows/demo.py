@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
+from deployments.sandbox.months import MonthLog
 from deployments.sandbox.sandbox import Sandbox
 from tasks.model import BadInputError, ExitCode
 
@@ -27,8 +29,8 @@ def run_demo(console: Console, *, users: int, seed: int, folder: Path, serve: bo
     console.print(Rule("Replicon provisioning: demo"))
     console.print(
         Text(
-            f"A sandbox on this machine plays Microsoft Entra ID with {users:,} people, and Replicon with a few accounts "
-            "already. Everything below happens over HTTP, as it would with the real ones."
+            f"A sandbox on this machine plays Microsoft Entra ID with {users:,} people, and Replicon with a few of them "
+            "in it already. Everything below happens over HTTP, as it would with the real ones."
         )
     )
     # Its own Prefect, whatever this machine is set up for: the demo leaves no trace elsewhere.
@@ -61,14 +63,14 @@ def _three_cycles(console: Console, sandbox: Sandbox, job_file: Path) -> int:
 
     log = sandbox.month_passes(share=_MONTHLY_SHARE)
     console.print(Rule("2. A month passes in the directory; incremental cycle", align="left"))
-    console.print(Text(f"  In the directory: {log}"))
+    console.print(Text(f"  In the directory: {_in_words(log)}"))
     second = provisioned(console, job_file)
     console.print(Text(f"  {second.verdict.state}: {second.verdict.sentence}", style="bold"))
 
     console.print(Rule("3. Nothing has changed; incremental cycle", align="left"))
-    before = sandbox.replicon.calls.writes
+    before = sandbox.replicon.writes_requested.total()
     third = provisioned(console, job_file)
-    written = sandbox.replicon.calls.writes - before
+    written = sandbox.replicon.writes_requested.total() - before
     console.print(Text(f"  {third.verdict.state}: {third.verdict.sentence}; {written} writes were sent", style="bold"))
 
     console.print(Rule("The activity report of the first cycle", align="left"))
@@ -76,6 +78,12 @@ def _three_cycles(console: Console, sandbox: Sandbox, job_file: Path) -> int:
     console.print(Rule("The activity report of the second cycle", align="left"))
     show_report(console, job_file, second.facts.cycle_id)
     return max(first.verdict.exit_code, second.verdict.exit_code, third.verdict.exit_code)
+
+
+def _in_words(log: MonthLog) -> str:
+    """Say what a month brought: "9 hired, 4 moved"."""
+    brought = ((name.replace("_", "-"), len(ids)) for name, ids in dataclasses.asdict(log).items())
+    return ", ".join(f"{count} {name}" for name, count in brought if count)
 
 
 def _name_next_steps(console: Console, job_file: Path) -> None:

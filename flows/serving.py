@@ -46,11 +46,13 @@ def prefect_server(console: Console, folder: Path) -> Iterator[str]:
 def serve_until_interrupted(console: Console, ui_url: str, job_file: Path, graph_url: str) -> None:
     """Offer the job as a deployment in Prefect's pages and run what is asked for there, until Ctrl-C."""
     from prefect import serve
+    from prefect.deployments.runner import RunnerDeployment
     from prefect.types.entrypoint import EntrypointType
 
     from flows.provision import provision
 
-    deployment = provision.to_deployment(
+    deployment = RunnerDeployment.from_flow(
+        provision,
         name="sandbox",
         description="The demo's company, provisioned into the sandbox. Custom run lets you choose the cycle.",
         parameters={"job_file": str(job_file.resolve())},
@@ -58,7 +60,7 @@ def serve_until_interrupted(console: Console, ui_url: str, job_file: Path, graph
     )
     console.print(Text.assemble("\nPrefect's pages: ", (f"{ui_url}/runs", "bold cyan")))
     console.print(Text("The three cycles are there. To run another: Deployments, provision/sandbox, Run."))
-    console.print(Text(f"Let a month pass first: curl -X POST {graph_url}/_sandbox/month"))
+    console.print(Text(f"Let a month pass first: curl -X POST '{graph_url}/_sandbox/month?share=0.05'"))
     console.print(Text("Ctrl-C ends it."))
     with contextlib.suppress(KeyboardInterrupt):
         serve(deployment, print_starting_message=False)
