@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Final
 
 from tasks.connectors.directories import open_directory
 from tasks.connectors.directory import Directory
@@ -14,6 +15,10 @@ from tasks.job import Job, load_job
 from tasks.ledger.ledger import Ledger
 from tasks.transform.mapping import AttributeMapping
 from tasks.transform.schema import load_mapping
+from tasks.transform.schema_model import FlowAction
+
+_ACTIONS: Final = {FlowAction.ADD: "create", FlowAction.UPDATE: "update", FlowAction.DELETE: "delete"}
+"""The job file's words for the actions that a mapping allows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +40,7 @@ def open_parts(job_file: Path) -> Parts:
     """
     job = load_job(job_file)
     mapping = open_mapping(job)
-    allowed = job.actions & {action.value.lower() for action in mapping.flow_types}
+    allowed = job.actions & {_ACTIONS[action] for action in mapping.flow_types}
     return Parts(
         job=job.model_copy(update={"actions": allowed}),
         mapping=mapping,

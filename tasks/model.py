@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import pandas as pd
 import pyarrow as pa
@@ -35,6 +35,17 @@ class CycleKind(StrEnum):
     """Reads what changed since the watermark."""
     ON_DEMAND = "on_demand"
     """Reads named people only, started by a person."""
+
+
+class CycleChoice(StrEnum):
+    """Which kind of cycle a person or a schedule asks for."""
+
+    AUTOMATIC = "automatic"
+    """Changes only, or everything when there is no watermark yet or the mapping has changed."""
+    INITIAL = "initial"
+    """Everything, even if a watermark is there."""
+    INCREMENTAL = "incremental"
+    """Changes only; refused while there is no watermark."""
 
 
 class Presence(StrEnum):
@@ -288,6 +299,18 @@ class Manifest:
             "started_at": self.started_at.isoformat(),
             "ended_at": self.ended_at.isoformat(),
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `as_dict` gave."""
+        return cls(
+            **{
+                **values,
+                "missing": tuple(values["missing"]),
+                "started_at": dt.datetime.fromisoformat(values["started_at"]),
+                "ended_at": dt.datetime.fromisoformat(values["ended_at"]),
+            }
+        )
 
 
 @dataclasses.dataclass(frozen=True)

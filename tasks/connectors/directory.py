@@ -59,10 +59,34 @@ class DirectoryRead:
 
 @dataclasses.dataclass(frozen=True)
 class People:
-    """Some people, looked up by name: `users` has those found, `missing` says in words what could not be asked."""
+    """Some people, looked up by name: `users` has those found, `unanswered` the names whose lookup failed.
+
+    `missing` says in words why it failed.
+    """
 
     users: pd.DataFrame
+    unanswered: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class DirectoryChanges:
+    """What changed since a watermark, each changed person as they are now; `merge` brings a read up to date with it.
+
+    `changed` holds the source ids of everybody who changed and was read again: `users` and `members` say all about
+    them, so that who is in `changed` and not in `users` is gone for good. `groups_read` are groups whose members are
+    all in `members`. `roles` and `assignments` are whole, as in `DirectoryRead`.
+    """
+
+    changed: pd.Series
+    users: pd.DataFrame
+    members: pd.DataFrame
+    groups_read: frozenset[str]
+    roles: pd.DataFrame
+    assignments: pd.DataFrame
+    default_domain: str | None
+    manifest: Manifest
+    watermark: Mapping[str, Any]
 
 
 class Directory(Protocol):
@@ -82,8 +106,8 @@ class Directory(Protocol):
         attributes: frozenset[str],
         scope: Scope,
         progress: Progress = silent,
-    ) -> DirectoryRead:
-        """Give the state since `watermark` brought up to date, in the same shape as `read_all`."""
+    ) -> DirectoryChanges | None:
+        """Give what changed since `watermark`, or null when it no longer serves and everything has to be read."""
 
     def read_people(self, names: Sequence[str], attributes: frozenset[str], scope: Scope) -> DirectoryRead:
         """Read the people named by source id, sign-in name or mail, and the assignments as they are now."""
@@ -93,6 +117,24 @@ class Directory(Protocol):
 
     def probe(self, scope: Scope) -> list[Probe]:
         """Try every kind of read that a cycle needs."""
+
+
+def merge(remembered: DirectoryRead, changes: DirectoryChanges) -> DirectoryRead:
+    """Give the `remembered` read brought up to date. Merging the same changes again changes nothing."""
+    users = remembered.users[~remembered.users["source_id"].isin(changes.changed)]
+    members = remembered.members
+    assigned = changes.assignments.loc[changes.assignments["principal_type"].eq("Group").fillna(False), "principal_id"]
+    stale = members["member_id"].isin(changes.changed) | members["group_id"].isin(list(changes.groups_read))
+    return dataclasses.replace(
+        remembered,
+        users=pd.concat([users, changes.users], ignore_index=True),
+        roles=changes.roles,
+        assignments=changes.assignments,
+        members=pd.concat([members[~stale & members["group_id"].isin(assigned)], changes.members], ignore_index=True),
+        default_domain=changes.default_domain,
+        manifest=changes.manifest,
+        watermark=changes.watermark,
+    )
 
 
 def without_guest_marks(names: pa.ChunkedArray) -> pa.ChunkedArray:

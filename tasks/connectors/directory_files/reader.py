@@ -6,7 +6,7 @@ Extract and the flows call it. A file that is broken is an error or an incomplet
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -83,15 +83,8 @@ class DirectoryFiles:
             absent_means=Presence.HARD_DELETED if "deletedDateTime" in users_file.header else Presence.SOFT_DELETED,
         )
 
-    def read_changes(
-        self,
-        watermark: Mapping[str, Any],  # noqa: ARG002  # files hold states, not changes
-        attributes: frozenset[str],
-        scope: Scope,
-        progress: Progress = silent,
-    ) -> DirectoryRead:
-        """Give the state as the files have it now."""
-        return self.read_all(attributes, scope, progress)
+    def read_changes(self, *_: Any, **__: Any) -> None:
+        """Give null: files hold states, not changes, so everything has to be read."""
 
     def read_people(self, names: Sequence[str], attributes: frozenset[str], scope: Scope) -> DirectoryRead:
         """Give the people named by id, sign-in name or mail, and all assignments."""
@@ -111,7 +104,7 @@ class DirectoryFiles:
     def find_people(self, names: Sequence[str], attributes: frozenset[str]) -> People:
         """Look up people by id, sign-in name or mail."""
         file, users = self._users(attributes | {"userPrincipalName", "mail"} & self._columns())
-        return People(_named(users, names), file.problems)
+        return People(_named(users, names), missing=file.problems)
 
     def probe(self, scope: Scope) -> list[Probe]:
         """Read every file once, with no attribute but the ids."""
@@ -249,7 +242,7 @@ def _strangers(ids: pd.Series, users: pd.DataFrame, who: str) -> list[str]:
     if not len(strangers):
         return []
     shown = ", ".join(strangers.head(_SHOWN)) + (", ..." if len(strangers) > _SHOWN else "")
-    return [f"{who} {len(strangers):,} people who are not in the users file: {shown}"]
+    return [f"{who} people who are not in the users file: {len(strangers):,} ({shown})"]
 
 
 def _named(users: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

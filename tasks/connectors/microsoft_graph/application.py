@@ -68,6 +68,12 @@ def read_application(api: GraphApi, application_id: str) -> Application:
     )
 
 
+def assigned_groups(grants: pd.DataFrame) -> dict[str, str]:
+    """Give the names of the assigned groups by id."""
+    groups = grants[grants["principal_type"].eq("Group").fillna(False)].drop_duplicates("principal_id")
+    return dict(zip(groups["principal_id"], groups["principal_name"].fillna(groups["principal_id"]), strict=True))
+
+
 def read_grants(api: GraphApi, application: Application, tally: Tally) -> tuple[pd.DataFrame, Listing]:
     """List everybody and every group assigned to the application (`GRANT_COLUMNS`), always in full."""
     listing = read_whole(
@@ -82,7 +88,7 @@ def read_grants(api: GraphApi, application: Application, tally: Tally) -> tuple[
         ),
         tally,
     )
-    return listing.table.to_pandas(types_mapper=pd.ArrowDtype), listing
+    return listing.table.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype), listing
 
 
 def read_memberships(
@@ -93,8 +99,9 @@ def read_memberships(
     A group that cannot be read is a problem told, not an end. Raises when the permission is missing altogether.
     """
     reads = list(pool.map(lambda group: _read_group(api, *group, nested=nested, tally=tally), groups.items()))
+    members = pa.concat_tables([_NOBODY, *(read.table for read in reads)])
     return Memberships(
-        members=pa.concat_tables([_NOBODY, *(read.table for read in reads)]).to_pandas(types_mapper=pd.ArrowDtype),
+        members=members.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype),
         problems=tuple(problem for read in reads for problem in read.problems),
     )
 

@@ -63,6 +63,11 @@ class Selection:
         properties = {_path(name)[0] for name in self.attributes if name != MANAGER}
         return ",".join(["id", *sorted(properties - {"id"})])
 
+    @property
+    def tracked(self) -> str:
+        """The value of $select of a round of change tracking, which takes the manager as a property."""
+        return f"{self.select},{MANAGER}" if MANAGER in self.attributes else self.select
+
     def table(self, people: Sequence[Mapping[str, Any]], presence: Presence) -> pa.Table:
         """Give the people of one page as columns: `source_id`, `presence`, then the attributes by mapping name."""
         columns = {

@@ -5,20 +5,21 @@ Extract and the flows call it. The wire is in the modules beside it; which assig
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import pandas as pd
 
-from tasks.connectors.directory import DirectoryRead, People, digest_of
+from tasks.connectors.directory import DirectoryChanges, DirectoryRead, People, digest_of
 from tasks.connectors.http import HttpSession
 from tasks.connectors.microsoft_graph.api import GraphApi
 from tasks.connectors.microsoft_graph.application import (
-    Application,
     Memberships,
+    assigned_groups,
     read_application,
     read_grants,
     read_memberships,
@@ -31,11 +32,15 @@ from tasks.connectors.microsoft_graph.people import find_people, read_deleted_us
 from tasks.connectors.microsoft_graph.permissions import Reading
 from tasks.connectors.microsoft_graph.probes import probe
 from tasks.connectors.microsoft_graph.sign_in import Tokens
+from tasks.connectors.microsoft_graph.tracking import Tracking, read_round, start_groups, start_users
 from tasks.job import GraphSource, Scope
-from tasks.model import Manifest, Presence, Probe, Progress, silent
+from tasks.model import STRING, Manifest, Presence, Probe, Progress, silent
 
 _WORKERS: Final = 8
 """Listings read side by side: the users, the recycle bin, and groups."""
+_ALWAYS_BY_ID: Final = 2000
+_PEOPLE_A_BATCH_IS_WORTH: Final = 50
+"""20 people by id cost one request, as do 999 of a listing: from a fiftieth of them up, the listing is cheaper."""
 
 
 class MicrosoftGraph:
@@ -62,48 +67,107 @@ class MicrosoftGraph:
         run = _Run(self._http)
         selection, tally = Selection.of(attributes), Tally(progress)
         application = read_application(self._api, self._source.application_id)
+        # The links come first: what changes during the read is told again in the next cycle.
+        since = start_users(self._api, selection, tally)
         with ThreadPoolExecutor(_WORKERS, "graph") as pool:
             users = pool.submit(read_users, self._api, selection, tally)
             deleted = pool.submit(read_deleted_users, self._api, selection, tally)
             grants, granted = read_grants(self._api, application, tally)
-            memberships = self._memberships(grants, scope, tally)
+            groups = assigned_groups(grants)
+            links = () if scope.nested_groups else start_groups(self._api, groups, tally)
+            memberships = self._memberships(groups, scope, tally)
             domain = self._default_domain()
             listings = [users.result(), deleted.result(), granted]
-        return run.ended(
-            users=together([listings[0].table, listings[1].table]),
-            application=application,
-            grants=grants,
-            memberships=memberships,
-            domain=domain,
-            problems=[problem for listing in listings for problem in listing.problems],
-            pages=tally.pages,
+        everybody = together(listings[0].table, listings[1].table)
+        problems = [problem for listing in listings for problem in listing.problems] + list(memberships.problems)
+        tracking = Tracking(selection.attributes, scope.nested_groups, len(everybody), since, links)
+        return DirectoryRead(
+            users=everybody,
+            roles=application.roles,
+            assignments=grants,
+            members=memberships.members,
+            default_domain=domain,
+            manifest=run.manifest(everybody, grants, memberships.members, problems, tally.pages),
+            watermark=tracking.as_watermark(),
         )
 
     def read_changes(
         self,
-        watermark: Mapping[str, Any],  # noqa: ARG002  # a whole read needs none
+        watermark: Mapping[str, Any],
         attributes: frozenset[str],
         scope: Scope,
         progress: Progress = silent,
-    ) -> DirectoryRead:
-        """Give the state brought up to date, by reading everything."""
-        return self.read_all(attributes, scope, progress)
+    ) -> DirectoryChanges | None:
+        """Give what changed since `watermark`; null when it no longer serves, or when a whole read is cheaper."""
+        run = _Run(self._http)
+        selection, tally = Selection.of(attributes), Tally(progress)
+        tracking = Tracking.of_watermark(watermark)
+        if tracking is None or (tracking.attributes, tracking.nested) != (selection.attributes, scope.nested_groups):
+            return None
+        round_ = read_round(self._api, tracking, tally)
+        if round_ is None:
+            return None
+        ids = round_.changed.union(tracking.again)
+        if len(ids) > max(_ALWAYS_BY_ID, tracking.people // _PEOPLE_A_BATCH_IS_WORTH):
+            return None
+        application = read_application(self._api, self._source.application_id)
+        grants, granted = read_grants(self._api, application, tally)
+        groups = assigned_groups(grants)
+        # A group that is assigned anew is read whole, though it was tracked before.
+        tracked = [(tuple(group for group in ids if group in groups), link) for ids, link in round_.groups]
+        known = {group for ids, _ in tracked for group in ids}
+        fresh = {group: name for group, name in groups.items() if group not in known}
+        links = () if scope.nested_groups else start_groups(self._api, fresh, tally)
+        whole = self._memberships(fresh, scope, tally)
+        people = self.find_people(sorted(ids), attributes)
+        theirs = self._memberships_of(people.users, {} if scope.nested_groups else groups)
+        members = pd.concat(
+            [whole.members[~whole.members["member_id"].isin(theirs.members["member_id"])], theirs.members],
+            ignore_index=True,
+        )
+        problems = [*people.missing, *granted.problems, *whole.problems, *theirs.problems]
+        onward = dataclasses.replace(
+            tracking,
+            users=round_.users,
+            groups=(*(each for each in tracked if each[0]), *links),
+            again=tuple(sorted(round_.changed)),
+        )
+        return DirectoryChanges(
+            changed=pd.Series(sorted(ids.difference(people.unanswered)), dtype=STRING),
+            users=people.users,
+            members=members,
+            groups_read=frozenset(fresh),
+            roles=application.roles,
+            assignments=grants,
+            default_domain=self._default_domain(),
+            manifest=run.manifest(people.users, grants, members, problems, tally.pages),
+            # What could not be read has to be told again.
+            watermark=watermark if problems else onward.as_watermark(),
+        )
 
     def read_people(self, names: Sequence[str], attributes: frozenset[str], scope: Scope) -> DirectoryRead:
         """Read the people named by source id, sign-in name or mail, and how they are assigned now."""
         run, tally = _Run(self._http), Tally(silent)
         application = read_application(self._api, self._source.application_id)
         grants, granted = read_grants(self._api, application, tally)
+        groups = assigned_groups(grants)
         people = self.find_people(names, attributes)
-        memberships = self._memberships_of(people.users, grants, scope, tally)
-        return run.ended(
+        if scope.nested_groups:
+            # Which inner group leads to an assigned one only the assigned groups can tell.
+            everybody = self._memberships(groups, scope, tally)
+            theirs = everybody.members["member_id"].isin(people.users["source_id"])
+            memberships = Memberships(everybody.members[theirs].reset_index(drop=True), everybody.problems)
+        else:
+            memberships = self._memberships_of(people.users, groups)
+        problems = [*people.missing, *granted.problems, *memberships.problems]
+        return DirectoryRead(
             users=people.users,
-            application=application,
-            grants=grants,
-            memberships=memberships,
-            domain=self._default_domain(),
-            problems=[*people.missing, *granted.problems],
-            pages=tally.pages,
+            roles=application.roles,
+            assignments=grants,
+            members=memberships.members,
+            default_domain=self._default_domain(),
+            manifest=run.manifest(people.users, grants, memberships.members, problems, tally.pages),
+            watermark={},
         )
 
     def find_people(self, names: Sequence[str], attributes: frozenset[str]) -> People:
@@ -115,19 +179,15 @@ class MicrosoftGraph:
         """Sign in, compare the permissions in the token with those needed, and try each kind of read."""
         return probe(self._api, self._tokens, self._source, scope)
 
-    def _memberships(self, grants: pd.DataFrame, scope: Scope, tally: Tally) -> Memberships:
+    def _memberships(self, groups: Mapping[str, str], scope: Scope, tally: Tally) -> Memberships:
         with ThreadPoolExecutor(_WORKERS, "graph-group") as pool:
-            return read_memberships(self._api, _groups(grants), nested=scope.nested_groups, pool=pool, tally=tally)
+            return read_memberships(self._api, groups, nested=scope.nested_groups, pool=pool, tally=tally)
 
-    def _memberships_of(self, users: pd.DataFrame, grants: pd.DataFrame, scope: Scope, tally: Tally) -> Memberships:
-        if scope.nested_groups:
-            # Which inner group leads to an assigned one only the assigned groups can tell.
-            everybody = self._memberships(grants, scope, tally)
-            theirs = everybody.members["member_id"].isin(users["source_id"])
-            return Memberships(everybody.members[theirs].reset_index(drop=True), everybody.problems)
-        present = users.loc[users["presence"].eq(Presence.PRESENT), "source_id"].tolist()
+    def _memberships_of(self, users: pd.DataFrame, groups: Mapping[str, str]) -> Memberships:
+        """Give in which of the groups the people present are directly; asks nothing when there is no group."""
+        present = users.loc[users["presence"].eq(Presence.PRESENT), "source_id"].tolist() if groups else []
         with ThreadPoolExecutor(_WORKERS, "graph-batch") as pool:
-            return read_memberships_of(self._api, present, _groups(grants), pool)
+            return read_memberships_of(self._api, present, groups, pool)
 
     def _default_domain(self) -> str | None:
         """Give the tenant's default domain; null when it may not be read, for a cycle seldom needs it."""
@@ -141,12 +201,6 @@ class MicrosoftGraph:
         return next((str(domain["name"]) for domain in domains if domain.get("isDefault")), None)
 
 
-def _groups(grants: pd.DataFrame) -> dict[str, str]:
-    """Give the names of the assigned groups by id."""
-    groups = grants[grants["principal_type"].eq("Group").fillna(False)].drop_duplicates("principal_id")
-    return dict(zip(groups["principal_id"], groups["principal_name"].fillna(groups["principal_id"]), strict=True))
-
-
 class _Run:
     """One read while it lasts: when it began, and how many requests had gone out by then."""
 
@@ -155,36 +209,24 @@ class _Run:
         self._sent = http.sent
         self._started = dt.datetime.now(dt.UTC)
 
-    def ended(
+    def manifest(
         self,
-        *,
         users: pd.DataFrame,
-        application: Application,
         grants: pd.DataFrame,
-        memberships: Memberships,
-        domain: str | None,
-        problems: Iterable[str],
+        members: pd.DataFrame,
+        problems: Sequence[str],
         pages: int,
-    ) -> DirectoryRead:
-        missing = (*problems, *memberships.problems)
-        manifest = Manifest(
-            complete=not missing,
-            missing=missing,
+    ) -> Manifest:
+        """Give the proof of a read that has just ended."""
+        return Manifest(
+            complete=not problems,
+            missing=tuple(problems),
             requests=self._http.sent - self._sent,
             pages=pages,
             objects=len(users),
-            groups=len(_groups(grants)),
+            groups=len(assigned_groups(grants)),
             assignments=len(grants),
             started_at=self._started,
             ended_at=dt.datetime.now(dt.UTC),
-            digest=digest_of(users, grants, memberships.members),
-        )
-        return DirectoryRead(
-            users=users,
-            roles=application.roles,
-            assignments=grants,
-            members=memberships.members,
-            default_domain=domain,
-            manifest=manifest,
-            watermark={},
+            digest=digest_of(users, grants, members),
         )

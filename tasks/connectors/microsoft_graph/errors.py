@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import requests
 
 from tasks.connectors.http import shown
@@ -34,8 +36,16 @@ class BrokenAnswerError(GraphError):
     """Raised when answers stay unreadable: cut off, not JSON, or an error under status 200."""
 
 
+class WatermarkExpiredError(GraphError):
+    """Raised when Graph no longer remembers where a round of change tracking stood: everything has to be read."""
+
+
 class RefusedQueryError(BadInputError):
     """Raised when Graph does not understand the query: the mapping names an attribute that it does not have."""
+
+
+_EXPIRED: Final = frozenset({"syncstatenotfound", "resyncrequired"})
+"""Codes of a delta token that is too old (Microsoft Graph, "Error responses and resource types")."""
 
 
 def error_of(response: requests.Response, code: str, message: str, reading: Reading) -> Exception:
@@ -45,6 +55,8 @@ def error_of(response: requests.Response, code: str, message: str, reading: Read
     request_id = response.headers.get("request-id")
     trace = f" (request-id {request_id})" if request_id else ""
     said = f"Graph answered {status} {code}: {message}{trace}" if message else f"Graph answered {status} {code}{trace}"
+    if status == 410 or code.lower() in _EXPIRED:
+        return WatermarkExpiredError(f"Changes since then are not known any more: {said}.", status=status, code=code)
     if status == 403:
         more = ""
         if "employeeLeaveDateTime" in str(response.request.url):

@@ -127,8 +127,7 @@ def _read_once(api: GraphApi, collection: Collection, tally: Tally, people: bool
 
 
 def _last_of_each(table: pa.Table, key: str) -> pa.Table:
-    """Keep the last row of every id, in the order of reading, each column in one piece."""
-    table = table.combine_chunks()
+    """Keep the last row of every id, in the order of reading."""
     if pc.count_distinct(table[key]).as_py() == len(table):
         return table
     rows = pa.table({"id": table[key], "row": pa.array(range(len(table)), pa.int64())})

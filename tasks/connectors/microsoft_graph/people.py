@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.connectors.directory import People
 from tasks.connectors.microsoft_graph.api import GraphApi, Part
@@ -39,16 +40,17 @@ def read_deleted_users(api: GraphApi, selection: Selection, tally: Tally) -> Lis
     return read_whole(api, collection, tally)
 
 
-def together(tables: Sequence[pa.Table]) -> pd.DataFrame:
-    """Give the people of all tables, each once; who is in several stands as the first one has them."""
-    people = pa.concat_tables(tables).combine_chunks().to_pandas(types_mapper=pd.ArrowDtype)
-    return people.drop_duplicates("source_id", ignore_index=True)
+def together(present: pa.Table, deleted: pa.Table) -> pd.DataFrame:
+    """Give everybody once, each column in one piece; who is in both moved during the read and counts as present."""
+    moved = pc.is_in(deleted["source_id"], present["source_id"].combine_chunks())
+    everybody = pa.concat_tables([present, deleted.filter(pc.invert(moved))])
+    return everybody.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool: Executor) -> People:
     """Look people up by source id, sign-in name or mail; the recycle bin by source id only.
 
-    Somebody found under no name is left out; `missing` tells of lookups that failed.
+    Somebody found under no name is left out; `unanswered` and `missing` tell of lookups that failed.
     """
     wanted = list(dict.fromkeys(name.strip() for name in names if name.strip()))
     query = _encoded(selection.query)
@@ -71,15 +73,18 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
     )
     present = [part.body for part in first.values() if part.status == 200]
     present += [person for part in mails.values() for person in part.body.get("value", ())]
+    present = list({person["id"]: person for person in present}.values())
     binned = [part.body for part in deleted.values() if part.status == 200]
+    failed = {
+        name: part
+        for answers in (first, mails, deleted)
+        for name, part in answers.items()
+        if part.status not in {200, 404}
+    }
     return People(
-        users=together([selection.table(present, Presence.PRESENT), selection.table(binned, Presence.SOFT_DELETED)]),
-        missing=tuple(
-            f"{name} could not be looked up ({part.problem})"
-            for answers in (first, mails, deleted)
-            for name, part in answers.items()
-            if part.status not in {200, 404}
-        ),
+        users=together(selection.table(present, Presence.PRESENT), selection.table(binned, Presence.SOFT_DELETED)),
+        unanswered=tuple(failed),
+        missing=tuple(f"{name} could not be looked up ({part.problem})" for name, part in failed.items()),
     )
 
 

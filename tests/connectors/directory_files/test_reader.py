@@ -221,7 +221,7 @@ def test_a_broken_file_is_an_error_that_names_the_place(
         ),
         pytest.param(
             lambda f: f.write("users.csv", USERS[: USERS.index("u3")]),
-            "members.csv names 1 people who are not in the users file: u3",
+            "members.csv names people who are not in the users file: 1 (u3)",
             id="cut between rows",
         ),
         pytest.param(
@@ -231,7 +231,7 @@ def test_a_broken_file_is_an_error_that_names_the_place(
         ),
         pytest.param(
             replaced("assignments.csv", "u1,User", "u9,User"),
-            "assignments.csv assigns 1 people who are not in the users file: u9",
+            "assignments.csv assigns people who are not in the users file: 1 (u9)",
             id="unknown principal",
         ),
     ],

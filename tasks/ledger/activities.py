@@ -1,0 +1,65 @@
+"""Activities: one row a change, how it ended. Written by load, read by the report and the command line.
+
+Statements on a connection of `database.py`; `ledger.py` calls them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from tasks.ledger.database import insert
+from tasks.ledger.frames import ACTIVITY_COLUMNS, fetch
+from tasks.ledger.tables import ACTIVITIES
+
+
+def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record activities. One that is there already, of a change whose outcome was not known, is brought up to date."""
+    if not rows:
+        return
+    statement = insert(connection, ACTIVITIES)
+    replaced = {name: statement.excluded[name] for name in rows[0] if name not in {"change_id", "job"}}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["change_id"], set_=replaced), [dict(row) for row in rows]
+    )
+
+
+def read(
+    connection: sa.Connection,
+    *,
+    job: str | None = None,
+    cycle_id: str | None = None,
+    since: dt.datetime | None = None,
+    source: str | None = None,
+    status: str | None = None,
+    operation: str | None = None,
+    error_code: str | None = None,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """Give activities (`ACTIVITY_COLUMNS`), oldest first; with `limit` only the latest. See `Ledger.activities`."""
+    equal = {"job": job, "cycle_id": cycle_id, "status": status, "operation": operation, "error_code": error_code}
+    chosen = sa.select(ACTIVITIES).where(
+        *(ACTIVITIES.c[name] == value for name, value in equal.items() if value is not None)
+    )
+    if since is not None:
+        chosen = chosen.where(ACTIVITIES.c.started_at >= since)
+    if source is not None:
+        chosen = chosen.where(sa.or_(ACTIVITIES.c.source_id == source, ACTIVITIES.c.source_name == source))
+    if limit is None:
+        return fetch(connection, ACTIVITIES, ACTIVITY_COLUMNS, chosen.order_by(ACTIVITIES.c.number))
+    latest = fetch(connection, ACTIVITIES, ACTIVITY_COLUMNS, chosen.order_by(ACTIVITIES.c.number.desc()).limit(limit))
+    return latest.iloc[::-1].reset_index(drop=True)
+
+
+def recorded(connection: sa.Connection, change_ids: Sequence[str]) -> pd.DataFrame:
+    """Give the activities of these changes."""
+    return fetch(
+        connection,
+        ACTIVITIES,
+        ACTIVITY_COLUMNS,
+        sa.select(ACTIVITIES).where(ACTIVITIES.c.change_id.in_(change_ids)),
+    )

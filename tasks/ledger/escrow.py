@@ -1,0 +1,85 @@
+"""The escrow: people whose last operation failed or was not wholly done, and the calendar of further attempts.
+
+Statements on a connection of `database.py`; `ledger.py` calls them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+import sqlalchemy as sa
+
+from tasks.ledger.database import upsert
+from tasks.ledger.frames import ESCROW_COLUMNS, fetch
+from tasks.ledger.records import Ending
+from tasks.ledger.tables import ESCROW
+
+RETRIES: Final = tuple(dt.timedelta(hours=hours) for hours in (6, 12, *range(24, 24 * 28 + 1, 24)))
+"""When a person is tried again, counted from the first failure, once the next cycle has tried in vain: after 6, 12 and
+24 hours, then daily for 28 days ("How application provisioning works in Microsoft Entra ID", errors and retries)."""
+
+
+def next_retry(first_failed_at: dt.datetime, now: dt.datetime, attempts: int) -> dt.datetime | None:
+    """Give when a person who has failed `attempts` times is tried again: at once after the first; null when never."""
+    if attempts == 1:
+        return now
+    return next((first_failed_at + after for after in RETRIES if first_failed_at + after > now), None)
+
+
+def settle(connection: sa.Connection, job: str, endings: Sequence[Ending], now: dt.datetime) -> None:
+    """Put those that are to be tried again into the escrow, and let the others out."""
+    people = [ending.change.source_id for ending in endings]
+    found = connection.execute(sa.select(ESCROW).where(ESCROW.c.job == job, ESCROW.c.source_id.in_(people)))
+    held = {row.source_id: row for row in found}
+    out = [{"person": source_id} for ending in endings if not ending.escrow and (source_id := _of(ending)) in held]
+    if out:
+        leaving = ESCROW.delete().where(ESCROW.c.job == job, ESCROW.c.source_id == sa.bindparam("person"))
+        connection.execute(leaving, out)
+    failed = [_row(job, ending, held.get(_of(ending)), now) for ending in endings if ending.escrow]
+    if failed:
+        connection.execute(upsert(connection, ESCROW), failed)
+
+
+def read(connection: sa.Connection, job: str) -> pd.DataFrame:
+    """Give the escrow of `job` (`ESCROW_COLUMNS`), longest there first."""
+    chosen = sa.select(ESCROW).where(ESCROW.c.job == job).order_by(ESCROW.c.first_failed_at, ESCROW.c.source_id)
+    return fetch(connection, ESCROW, ESCROW_COLUMNS, chosen)
+
+
+def retry_now(connection: sa.Connection, job: str, now: dt.datetime, error_code: str | None, source: str | None) -> int:
+    """Make entries due now; give how many."""
+    due = ESCROW.update().where(ESCROW.c.job == job).values(next_retry_at=now)
+    if error_code is not None:
+        due = due.where(ESCROW.c.error_code == error_code)
+    if source is not None:
+        due = due.where(sa.or_(ESCROW.c.source_id == source, ESCROW.c.source_name == source))
+    return connection.execute(due).rowcount
+
+
+def _of(ending: Ending) -> str:
+    return ending.change.source_id
+
+
+def _row(job: str, ending: Ending, held: sa.Row[Any] | None, now: dt.datetime) -> dict[str, Any]:
+    change = ending.change
+    same = held is not None and (held.account_digest, held.mapping_digest) == (
+        change.account_digest,
+        change.mapping_digest,
+    )
+    # What changed at its source or in its mapping is a new attempt, not a further one.
+    first, attempts = (held.first_failed_at, held.attempts + 1) if held is not None and same else (now, 1)
+    return {
+        "job": job,
+        "source_id": change.source_id,
+        "source_name": change.source_name,
+        "error_code": ending.error_code or "Unknown",
+        "first_failed_at": first,
+        "last_failed_at": now,
+        "next_retry_at": next_retry(first, now, attempts),
+        "attempts": attempts,
+        "account_digest": change.account_digest,
+        "mapping_digest": change.mapping_digest,
+    }

@@ -1,0 +1,270 @@
+"""The ledger: what a job remembers between cycles, behind one object. Flows, reconcile and load use this and no table.
+
+The statements are in the modules named after their nouns; each method here is one transaction.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Self
+
+import orjson
+import pandas as pd
+
+from tasks.ledger import activities, cycles, escrow, journal, links, locks
+from tasks.ledger.cycles import JobState, JobStatus
+from tasks.ledger.database import Database
+from tasks.ledger.frames import chunks
+from tasks.ledger.records import Moves, Request
+from tasks.model import CycleKind, HeldError, Manifest
+
+
+def utc_now() -> dt.datetime:
+    """Give the present instant."""
+    return dt.datetime.now(dt.UTC)
+
+
+class Ledger:
+    """What jobs remember. Safe to use from several threads; several processes may use one ledger.
+
+    `lease` is how long a job stays held without a sign of life from its cycle, `clock` gives the present instant.
+    """
+
+    def __init__(
+        self, database: Database, *, lease: dt.timedelta = locks.LEASE, clock: Callable[[], dt.datetime] = utc_now
+    ) -> None:
+        self._database = database
+        self._lease = lease
+        self._clock = clock
+        self._beating: dict[str, locks.Heartbeat] = {}
+        self._guard = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        password: str | None = None,
+        *,
+        lease: dt.timedelta = locks.LEASE,
+        clock: Callable[[], dt.datetime] = utc_now,
+    ) -> Self:
+        """Open the ledger at `url`, making the file and the tables where needed.
+
+        Raises `BadInputError` when the URL is none or the ledger is of a newer version, `UnreachableError` when the
+        database does not answer.
+        """
+        return cls(Database(url, password), lease=lease, clock=clock)
+
+    def close(self) -> None:
+        """Stop renewing leases and close all connections. Jobs still held stay so until their lease ends."""
+        with self._guard:
+            beating, self._beating = self._beating, {}
+        for heartbeat in beating.values():
+            heartbeat.stop()
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def now(self) -> dt.datetime:
+        """Give the present instant, as the ledger's clock has it."""
+        return self._clock()
+
+    def job_state(self, job: str) -> JobState:
+        """Give what the next cycle of `job` starts from."""
+        with self._database.reading() as connection:
+            return cycles.state(connection, job)
+
+    def switch(self, job: str, status: JobStatus) -> None:
+        """Switch a job on or off; one that is off begins no cycle."""
+        with self._database.writing() as connection:
+            cycles.ensure_job(connection, job, self._clock())
+            cycles.change_job(connection, job, status=status)
+
+    def quarantine(self, job: str, reason: str, message: str) -> None:
+        """Put a job into quarantine, for Microsoft's `reason` and with a `message` for people. Since when stays."""
+        with self._database.writing() as connection:
+            now = self._clock()
+            cycles.ensure_job(connection, job, now)
+            since = cycles.state(connection, job).quarantine_since or now
+            cycles.change_job(
+                connection, job, quarantine_reason=reason, quarantine_message=message, quarantine_since=since
+            )
+
+    def leave_quarantine(self, job: str) -> None:
+        """Take a job out of quarantine."""
+        with self._database.writing() as connection:
+            cycles.change_job(connection, job, quarantine_reason=None, quarantine_message=None, quarantine_since=None)
+
+    def begin_cycle(self, job: str, kind: CycleKind, flow_run_id: str = "") -> str:
+        """Hold the job and record that a cycle runs; give its id. The hold is renewed until `end_cycle`.
+
+        Raises `HeldError` naming the holder when another cycle runs, and when the job is switched off.
+        """
+        cycle_id = uuid.uuid4().hex
+        with self._database.writing() as connection:
+            now = self._clock()
+            cycles.ensure_job(connection, job, now)
+            if cycles.state(connection, job).status is JobStatus.OFF:
+                raise HeldError(f"The job {job} is switched off, so nothing was done. Switch it on to run it.")
+            locks.take(connection, job, cycle_id, flow_run_id, self._lease, now)
+            cycles.begin(connection, cycle_id, job, kind, flow_run_id, locks.holder(), now)
+        with self._guard:
+            self._beating[cycle_id] = locks.Heartbeat(self._database, cycle_id, self._lease, self._clock)
+        return cycle_id
+
+    def end_cycle(
+        self,
+        cycle_id: str,
+        state: str,
+        *,
+        watermark: Mapping[str, Any] | None = None,
+        mapping_digest: str | None = None,
+        manifest: Manifest | None = None,
+        counts: Mapping[str, int] | None = None,
+        message: str = "",
+    ) -> None:
+        """Record how a cycle ended and let go of its job, all in one transaction.
+
+        A `watermark` or `mapping_digest` that is null leaves what the job has; a complete `manifest` becomes the
+        last complete one. Raises `LostLockError` when another cycle holds the job by now: then nothing is recorded.
+        """
+        with self._guard:
+            heartbeat = self._beating.pop(cycle_id, None)
+        if heartbeat is not None:
+            heartbeat.stop()
+        kept = None if manifest is None else manifest.as_dict()
+        with self._database.writing() as connection:
+            job = cycles.job_of(connection, cycle_id)
+            locks.check(connection, job, cycle_id)
+            cycles.end(connection, cycle_id, state, counts or {}, kept, message, self._clock())
+            changed: dict[str, Any] = {}
+            if watermark is not None:
+                changed["watermark"] = orjson.dumps(dict(watermark)).decode()
+            if mapping_digest is not None:
+                changed["mapping_digest"] = mapping_digest
+            if kept is not None and kept["complete"]:
+                changed["last_complete"] = orjson.dumps(kept).decode()
+            if changed:
+                cycles.change_job(connection, job, **changed)
+            locks.give_back(connection, cycle_id)
+
+    def cycles(self, job: str | None = None, limit: int | None = None) -> pd.DataFrame:
+        """Give cycles (`CYCLE_COLUMNS`), newest first."""
+        with self._database.reading() as connection:
+            return cycles.read(connection, job, limit)
+
+    def links(self, job: str, source_ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """Give the links of `job` (`LINK_COLUMNS`): all, or those of `source_ids`."""
+        with self._database.reading() as connection:
+            return links.read(connection, job, source_ids)
+
+    def link_holders(self, job: str, target_uris: Sequence[str]) -> dict[str, str]:
+        """Give, by URI, the source ids that those of these accounts are linked to which are linked."""
+        with self._database.reading() as connection:
+            parts = [links.holders(connection, job, part) for part in chunks(target_uris)]
+        return {uri: source_id for part in parts for uri, source_id in part.items()}
+
+    def skips(self, job: str) -> pd.DataFrame:
+        """Give the skips of `job` that have been told (`SKIP_COLUMNS`)."""
+        with self._database.reading() as connection:
+            return links.read_skips(connection, job)
+
+    def escrow(self, job: str) -> pd.DataFrame:
+        """Give who is to be tried again and when (`ESCROW_COLUMNS`), longest there first."""
+        with self._database.reading() as connection:
+            return escrow.read(connection, job)
+
+    def retry_now(self, job: str, *, error_code: str | None = None, source: str | None = None) -> int:
+        """Let the next cycle try again whoever is in escrow (with this code; this person); give how many."""
+        with self._database.writing() as connection:
+            return escrow.retry_now(connection, job, self._clock(), error_code, source)
+
+    def record(self, job: str, cycle_id: str, moves: Moves) -> None:
+        """Record requests, answers and endings in one transaction. Raises `LostLockError` and then records nothing."""
+        with self._database.writing() as connection:
+            locks.check(connection, job, cycle_id)
+            journal.record(connection, job, cycle_id, moves, self._clock())
+
+    def open_requests(self, job: str) -> list[Request]:
+        """Give the requests of `job` that are not done, oldest first: after a crash, what has to be settled."""
+        with self._database.reading() as connection:
+            return journal.open_requests(connection, job)
+
+    def finished(self, change_ids: Sequence[str]) -> set[str]:
+        """Give those of `change_ids` that have been carried out already."""
+        with self._database.reading() as connection:
+            return {found for part in chunks(change_ids) for found in journal.finished(connection, part)}
+
+    def put_bulk(
+        self,
+        job: str,
+        cycle_id: str,
+        activities_rows: Sequence[Mapping[str, Any]],
+        *,
+        links_rows: Sequence[Mapping[str, Any]] = (),
+        told: Collection[str] = (),
+    ) -> None:
+        """Record many rows that needed no request, in one transaction; callers pass some thousands at a time.
+
+        Activities have every column of `ACTIVITY_COLUMNS` but job and cycle, links every one of `LINK_COLUMNS` but
+        `linked_at`; what an existing link remembers as written stays. The activities whose change is in `told` are
+        skips to be remembered as told.
+        """
+        with self._database.writing() as connection:
+            locks.check(connection, job, cycle_id)
+            now = self._clock()
+            links.put(connection, job, [{**row, "job": job, "linked_at": now} for row in links_rows])
+            activities.put(connection, [{**row, "job": job, "cycle_id": cycle_id} for row in activities_rows])
+            links.put_skips(connection, [_skip(job, row) for row in activities_rows if row["change_id"] in told])
+
+    def activities(
+        self,
+        *,
+        job: str | None = None,
+        cycle_id: str | None = None,
+        since: dt.datetime | None = None,
+        source: str | None = None,
+        status: str | None = None,
+        operation: str | None = None,
+        error_code: str | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Give activities (`ACTIVITY_COLUMNS`), oldest first; with `limit` only the latest.
+
+        `since` is an aware instant; `source` is a source id or the name that reports use.
+        """
+        with self._database.reading() as connection:
+            return activities.read(
+                connection,
+                job=job,
+                cycle_id=cycle_id,
+                since=since,
+                source=source,
+                status=status,
+                operation=operation,
+                error_code=error_code,
+                limit=limit,
+            )
+
+    def activities_of(self, change_ids: Sequence[str]) -> pd.DataFrame:
+        """Give the activities (`ACTIVITY_COLUMNS`) of these changes."""
+        with self._database.reading() as connection:
+            parts = [activities.recorded(connection, part) for part in chunks(change_ids)]
+            return pd.concat(parts, ignore_index=True) if parts else activities.recorded(connection, [])
+
+
+def _skip(job: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "job": job,
+        "source_id": row["source_id"],
+        "error_code": row["error_code"],
+        "reason": row["reason"],
+        "told_at": row["started_at"],
+    }

@@ -1,0 +1,212 @@
+"""The ledger's tables: what is remembered between cycles, and the indexes that keep work proportional to change.
+
+No queries here; the modules named after the nouns hold those. `migrations/` makes the same tables step by step.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+
+class Instant(sa.types.TypeDecorator[dt.datetime]):
+    """An instant, always UTC: `timestamptz` on PostgreSQL, sortable UTC text on SQLite. Takes aware datetimes only."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, _dialect: sa.Dialect) -> dt.datetime | None:
+        """Turn an aware datetime to UTC."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"expected an instant with its time zone, found {value!r}")
+        return None if value is None else value.astimezone(dt.UTC)
+
+    def process_result_value(self, value: Any, _dialect: sa.Dialect) -> dt.datetime | None:
+        """Give an aware UTC datetime."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""All tables of the ledger."""
+
+JOBS: Final = sa.Table(
+    "jobs",
+    METADATA,
+    sa.Column("job", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("watermark", sa.Text),
+    sa.Column("mapping_digest", sa.Text),
+    sa.Column("last_complete", sa.Text),
+    sa.Column("quarantine_reason", sa.Text),
+    sa.Column("quarantine_message", sa.Text),
+    sa.Column("quarantine_since", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+)
+"""One row a job: what the next cycle starts from. `status` is on or off; `watermark` and `last_complete` are JSON."""
+
+CYCLES: Final = sa.Table(
+    "cycles",
+    METADATA,
+    sa.Column("cycle_id", sa.Text, primary_key=True),
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("flow_run_id", sa.Text, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("counts", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("manifest", sa.Text),
+    sa.Index(None, "job", "started_at"),
+    sa.Index(
+        "ix_cycles_running",
+        "job",
+        sqlite_where=sa.text("state = 'running'"),
+        postgresql_where=sa.text("state = 'running'"),
+    ),
+)
+"""One row a run of a job; `counts` and `manifest` are JSON objects."""
+
+LOCKS: Final = sa.Table(
+    "locks",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("cycle_id", sa.Text, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("flow_run_id", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+)
+"""Who runs a job now. A holder that stops renewing loses the job when `expires_at` has passed."""
+
+LINKS: Final = sa.Table(
+    "links",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("source_name", sa.Text),
+    sa.Column("target_uri", sa.Text, nullable=False),
+    sa.Column("target_name", sa.Text),
+    sa.Column("account_digest", sa.Text),
+    sa.Column("written", sa.Text, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("linked_at", Instant, nullable=False),
+    sa.UniqueConstraint("job", "target_uri"),
+)
+"""One row a linked pair of source object and account; an account is linked once within a job.
+
+`account_digest` is null when the account is to be looked at again; `written` is JSON."""
+
+SKIPS: Final = sa.Table(
+    "skips",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("error_code", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("told_at", Instant, nullable=False),
+)
+"""One row a person whose skip has been told, so that it is told again only when it changes."""
+
+JOURNAL: Final = sa.Table(
+    "journal",
+    METADATA,
+    sa.Column("change_id", sa.Text, primary_key=True),
+    sa.Column("step", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), nullable=False),
+    sa.Column("cycle_id", sa.Text, sa.ForeignKey(CYCLES.c.cycle_id), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("method", sa.Text, nullable=False),
+    sa.Column("unit_of_work_id", sa.Text),
+    sa.Column("body", sa.LargeBinary),
+    sa.Column("refused", sa.Text, nullable=False),
+    sa.Column("source_id", sa.Text, nullable=False),
+    sa.Column("source_name", sa.Text),
+    sa.Column("target_uri", sa.Text),
+    sa.Column("target_name", sa.Text),
+    sa.Column("situation", sa.Text, nullable=False),
+    sa.Column("planned", sa.Text, nullable=False),
+    sa.Column("account_digest", sa.Text),
+    sa.Column("mapping_digest", sa.Text, nullable=False),
+    sa.Column("changes", sa.Text),
+    sa.Column("intended_at", Instant, nullable=False),
+    sa.Column("sent_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("correlation_id", sa.Text),
+    sa.Index(
+        "ix_journal_in_flight",
+        "job",
+        sqlite_where=sa.text("state <> 'done'"),
+        postgresql_where=sa.text("state <> 'done'"),
+    ),
+    sa.Index(None, "cycle_id"),
+)
+"""One row a request that writes, made before the request leaves; a change has one or more, its steps.
+
+`planned` is the operation that was planned and `operation` what this step does: a refused delete goes on as a disable.
+`body` (the exact request) and `changes` (JSON) are forgotten once the change is done, for they hold personal data."""
+
+ACTIVITIES: Final = sa.Table(
+    "activities",
+    METADATA,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("change_id", sa.Text, nullable=False, unique=True),
+    sa.Column("cycle_id", sa.Text, sa.ForeignKey(CYCLES.c.cycle_id), nullable=False),
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), nullable=False),
+    sa.Column("source_id", sa.Text),
+    sa.Column("source_name", sa.Text),
+    sa.Column("target_uri", sa.Text),
+    sa.Column("target_name", sa.Text),
+    sa.Column("situation", sa.Text, nullable=False),
+    sa.Column("operation", sa.Text, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("error_code", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("remedy", sa.Text),
+    sa.Column("changes", sa.Text, nullable=False),
+    sa.Column("refused", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Index(None, "cycle_id"),
+    sa.Index(None, "job", "started_at"),
+    sa.Index(None, "source_id"),
+    sa.Index(None, "source_name"),
+)
+"""One row a change: how it ended, as far as it is known; `changes` and `refused` are JSON."""
+
+ESCROW: Final = sa.Table(
+    "escrow",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("source_name", sa.Text),
+    sa.Column("error_code", sa.Text, nullable=False),
+    sa.Column("first_failed_at", Instant, nullable=False),
+    sa.Column("last_failed_at", Instant, nullable=False),
+    sa.Column("next_retry_at", Instant),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("account_digest", sa.Text),
+    sa.Column("mapping_digest", sa.Text, nullable=False),
+)
+"""One row a person whose last operation failed or was not wholly done, and when it is tried again.
+
+`next_retry_at` is null once given up: then only a changed source or mapping brings it back."""

@@ -1,0 +1,178 @@
+"""The plan of a cycle: everybody's situation, the operation that follows, what it changes, and the guards' verdict.
+
+The flows call `make_plan`, which reads the target and writes nothing; load carries the plan out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.job import Job
+from tasks.model import (
+    CHANGE_COLUMNS,
+    OPERATION_COLUMNS,
+    Accounts,
+    CycleKind,
+    Decision,
+    Manifest,
+    Operation,
+    Plan,
+    Progress,
+    Situation,
+    conform,
+    silent,
+)
+from tasks.reconcile import guards
+from tasks.reconcile.columns import array_of, mask_of, new_ids, nulls, series_of, table_of, take
+from tasks.reconcile.findings import SKIPPED, Findings, findings
+from tasks.reconcile.gathering import Gathered, gather
+from tasks.reconcile.references import PENDING
+from tasks.reconcile.target import Matching, TargetReader
+
+
+def make_plan(
+    accounts: Accounts,
+    matching: Sequence[Matching],
+    links: pd.DataFrame,
+    skips: pd.DataFrame,
+    target: TargetReader,
+    job: Job,
+    *,
+    cycle_id: str,
+    kind: CycleKind,
+    manifest: Manifest,
+    now: dt.datetime,
+    last_complete: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Plan:
+    """Plan everything that makes the target agree with `accounts`.
+
+    `links` and `skips` are the ledger's frames: who is linked to which account, and which skips were told before and
+    are not repeated. `last_complete` is the manifest of the last complete read. An incremental cycle does not read
+    the accounts of people whose wanted account is the one last written.
+
+    In the plan, GO with the operation NONE means: nothing is sent, and the link with its digest is remembered (a
+    matched account without a difference, a person compared and found equal, a leaver whose login was taken already).
+    Rows are in the order in which most references can be written at once, else by source id.
+    """
+    gathered = gather(accounts, matching, links, target, job, kind, progress)
+    found = _told_once(_allowed(findings(gathered, target.canonical), job), skips, gathered)
+    operations, changes = _frames(found, gathered)
+    evidence = guards.Evidence(kind, manifest, last_complete, links, target.identity())
+    operations, verdict = guards.judge(operations, changes, job.guards, evidence)
+    return Plan(
+        plan_id=str(uuid.uuid4()),
+        job=job.name,
+        cycle_id=cycle_id,
+        kind=kind,
+        created_at=now,
+        mapping_digest=accounts.mapping_digest,
+        manifest=manifest,
+        operations=operations,
+        changes=changes,
+        verdict=verdict,
+    )
+
+
+def _allowed(found: Findings, job: Job) -> Findings:
+    """Skip what the job's target object actions do not allow.
+
+    A matched account that may not be updated is linked all the same, so that it is known whose it is. The added
+    column `settles` is false where the wanted account does not come about.
+    """
+    rows = found.rows.assign(settles=True)
+    for operation in Operation:
+        if job.allows(operation):
+            continue
+        barred = mask_of(rows["operation"].eq(operation.value) & rows["decision"].eq(Decision.GO.value))
+        word = "delete" if operation is Operation.DELETE else "create" if operation is Operation.CREATE else "update"
+        note = f" The job's target object actions do not allow `{word}`, so nothing is written."
+        reason = rows["reason"] + note
+        linked = barred & mask_of(rows["situation"].eq(Situation.FOUND.value))
+        rows.loc[barred, "reason"] = reason[barred]
+        rows.loc[barred, "settles"] = False
+        rows.loc[linked, "operation"] = Operation.NONE.value
+        rows.loc[barred & ~linked, ["decision", "error_code"]] = Decision.SKIP.value, SKIPPED
+        found = Findings(rows, found.changes[~mask_of(found.changes["person"].isin(rows.loc[barred, "person"]))])
+    return Findings(rows, found.changes)
+
+
+def _told_once(found: Findings, skips: pd.DataFrame, gathered: Gathered) -> Findings:
+    """Leave out skips that were told before in the same words."""
+    rows = found.rows
+    skipped = mask_of(rows["decision"].eq(Decision.SKIP.value))
+    if not skipped.any() or skips.empty:
+        return found
+    source_id = series_of(take(gathered.standing.source_id, rows["person"].to_numpy(dtype=np.int64)))
+    said = pd.MultiIndex.from_arrays([source_id, rows["error_code"].fillna(""), rows["reason"].fillna("")])
+    told = pd.MultiIndex.from_arrays([skips["source_id"], skips["error_code"].fillna(""), skips["reason"].fillna("")])
+    return Findings(rows[~(skipped & said.isin(told))], found.changes)
+
+
+def _frames(found: Findings, gathered: Gathered) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the plan's two frames, in order."""
+    order = _order(found.rows, gathered)
+    rows = found.rows.iloc[order].reset_index(drop=True)
+    person = rows["person"].to_numpy(dtype=np.int64)
+    change_id = new_ids(len(rows))
+    operations = {
+        "change_id": change_id,
+        "source_id": take(gathered.standing.source_id, person),
+        "source_name": take(gathered.standing.source_name, person),
+        **{name: array_of(rows[name]) for name in ("target_uri", "target_name", "situation", "operation", "decision")},
+        "error_code": array_of(rows["error_code"]),
+        "reason": array_of(rows["reason"]),
+        "waits_for": nulls(len(rows)),
+        "account_digest": _digest(rows, gathered),
+    }
+    place = np.full(gathered.wanted.count, -1, np.int64)
+    place[person] = np.arange(len(rows))
+    changes, row = _changes(found.changes, place, change_id)
+    operations["waits_for"] = _waits_for(changes, row, len(rows))
+    return conform(table_of(operations), OPERATION_COLUMNS, "plan"), changes
+
+
+def _order(rows: pd.DataFrame, gathered: Gathered) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Give the order of rows: who waits for nobody first, then by source id."""
+    person = rows["person"].to_numpy(dtype=np.int64)
+    keys = pa.table({"depth": pa.array(gathered.depth[person]), "source_id": take(gathered.standing.source_id, person)})
+    sorting = [("depth", "ascending"), ("source_id", "ascending")]
+    return pc.sort_indices(keys, sort_keys=sorting).to_numpy().astype(np.int64)
+
+
+def _digest(rows: pd.DataFrame, gathered: Gathered) -> pa.Array:
+    """Give the digest to remember: that of the wanted account, none where the row does not bring it about."""
+    person = rows["person"].to_numpy(dtype=np.int64)
+    carried = mask_of(rows["decision"].ne(Decision.SKIP.value) & rows["settles"])
+    return pc.if_else(pa.array(carried), take(gathered.digests, person), pa.scalar(None, pa.string()))
+
+
+def _changes(
+    found: pd.DataFrame, place: np.ndarray[Any, np.dtype[np.int64]], change_id: pa.Array
+) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.int64]]]:
+    """Give the changes of the rows that are in the plan, in their order, and each one's row."""
+    row = place[found["person"].to_numpy(dtype=np.int64)]
+    order = np.argsort(row, kind="stable")
+    order = order[row[order] >= 0]
+    frame = found.iloc[order].reset_index(drop=True)
+    columns = {"change_id": take(change_id, row[order])} | {
+        name: array_of(frame[name]) for name in ("attribute", "before", "after")
+    }
+    return conform(table_of(columns), CHANGE_COLUMNS, "plan"), row[order]
+
+
+def _waits_for(changes: pd.DataFrame, row: np.ndarray[Any, np.dtype[np.int64]], count: int) -> pa.Array:
+    """Give for each row the source id of the person whose account it needs first."""
+    after = array_of(changes["after"])
+    pending = pc.fill_null(pc.starts_with(after, PENDING), False).to_numpy(zero_copy_only=False)
+    waits = np.full(count, -1, np.int64)
+    waits[row[pending]] = np.flatnonzero(pending)
+    return take(pc.utf8_slice_codeunits(after, len(PENDING)), waits)

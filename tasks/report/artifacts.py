@@ -1,0 +1,172 @@
+"""What the Prefect UI shows of a cycle: Markdown and table rows, pure and within what that UI can draw.
+
+The report task creates the artifacts. Measured limits of the UI: tables of up to a thousand rows and six short columns,
+Markdown well under 50 KB; a larger one is never drawn.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from tasks.model import Decision, Plan
+from tasks.report.activity import Group, account_names, activities_of, changes_in, counts_of, groups_of, shown_value
+from tasks.report.cycle import Told
+from tasks.report.remedies import remedy_of
+from tasks.report.verdict import StateName, in_words
+
+ROWS: Final = 1000
+"""Most rows of a table."""
+MARKDOWN_BYTES: Final = 45_000
+"""Most bytes of a Markdown artifact."""
+_CELL: Final = 160
+_CODES: Final = 10
+_LISTED: Final = 100
+_SIGNS: Final[Mapping[StateName, str]] = {
+    StateName.COMPLETED: "✅",
+    StateName.COMPLETED_WITH_ERRORS: "❌",
+    StateName.HELD: "⏸️",
+    StateName.QUARANTINED: "⛔",
+    StateName.INCOMPLETE_READ: "⚠️",
+    StateName.FAILED: "❌",
+}
+_ORDER: Final = {group.value: place for place, group in enumerate(Group)}
+
+
+def summary_markdown(activities: pd.DataFrame, told: Told) -> str:
+    """Give the cycle's facts, its counts by group, and the most frequent errors with their remedies."""
+    verdict, facts = told.verdict, told.facts
+    parts = [
+        f"## {_SIGNS[verdict.state]} {verdict.state.value}",
+        f"**{verdict.sentence[:1].upper()}{verdict.sentence[1:]}**",
+        *(f"> {_flat(note)}" for note in facts.notes),
+        _table(("", ""), facts.lines()),
+        "### What was done",
+        _table(("Result", "People"), [(group.value.capitalize(), f"{n:,}") for group, n in verdict.counts.items()])
+        if verdict.counts
+        else "Nothing.",
+        *_top_errors(activities),
+        *([f"Everything: `{facts.see}`"] if facts.see else []),
+    ]
+    return _bounded(parts)
+
+
+def activity_rows(activities: pd.DataFrame, *, limit: int = ROWS) -> list[dict[str, str]]:
+    """Give the activities as table rows, what went wrong first, at most `limit`; every cell is text."""
+    groups = groups_of(activities)
+    shown = activities.assign(group=groups).loc[groups.ne(Group.UNCHANGED.value)]
+    shown = shown.assign(order=shown["group"].map(_ORDER)).sort_values("order", kind="stable").head(limit)
+    names = account_names(activities)
+    return [
+        {
+            "Person": _cell(row["source_name"] or row["target_name"] or row["source_id"]),
+            "Result": str(row["group"]),
+            "Changes": _cell(_changes(row["changes"], names)),
+            "Why": _cell(row["reason"]),
+            "What to do": _cell(_action(row)),
+            "Code": str(row["error_code"] or ""),
+        }
+        for row in _records(shown)
+    ]
+
+
+def plan_markdown(plan: Plan, see: str = "") -> str:
+    """Give a plan for somebody who is to approve it: totals, the guards' verdict, and who is concerned, bounded."""
+    activities = activities_of(plan)
+    parts = [
+        f"## Plan for {plan.job}",
+        f"**{in_words(counts_of(activities), planned=True).capitalize()}**",
+        *(f"> {_flat(reason)}" for reason in plan.verdict.reasons),
+        *_listing("Waiting for approval", activities[activities["decision"].eq(Decision.STAGED.value)]),
+        *_listing("Held", activities[activities["decision"].eq(Decision.HOLD.value)]),
+        *_listing("To be done", activities[activities["decision"].eq(Decision.GO.value)]),
+        *([f"Everything: `{see}`"] if see else []),
+        f"Plan `{plan.plan_id}`, made {plan.created_at:%d %b %Y, %H:%M} UTC",
+    ]
+    return _bounded(parts)
+
+
+def _top_errors(activities: pd.DataFrame) -> list[str]:
+    """Give the most frequent error codes with what they mean and what to do."""
+    waiting = [group.value for group in (Group.FAILED, Group.STAGED, Group.HELD)]
+    wrong = activities.loc[groups_of(activities).isin(waiting) | activities["status"].eq("warning").fillna(False)]
+    counted = wrong["error_code"].dropna().value_counts().head(_CODES)
+    if counted.empty:
+        return []
+    rows = [
+        (str(code), f"{count:,}", remedy_of(str(code)).meaning, remedy_of(str(code)).action)
+        for code, count in counted.items()
+    ]
+    return ["### What needs attention", _table(("Code", "People", "Meaning", "What to do"), rows)]
+
+
+def _listing(title: str, activities: pd.DataFrame) -> list[str]:
+    if activities.empty:
+        return []
+    names = account_names(activities)
+    rows = [
+        (
+            row["source_name"] or row["source_id"],
+            row["operation"],
+            _changes(row["changes"], names),
+            row["reason"],
+        )
+        for row in _records(activities.head(_LISTED))
+    ]
+    more = len(activities) - _LISTED
+    listed = [f"### {title}: {len(activities):,}", _table(("Person", "Operation", "Changes", "Why"), rows)]
+    return [*listed, f"and {more:,} more"] if more > 0 else listed
+
+
+def _changes(text: str | None, names: Mapping[str, str]) -> str:
+    """Say what changed, shortly: `Department: Sales → Lab`."""
+    parts = []
+    for change in changes_in(text):
+        before, after = (shown_value(change[side], names) for side in ("before", "after"))
+        parts.append(
+            f"{change['attribute']}: {before} → {after or '–'}" if before else f"{change['attribute']}: {after}"
+        )
+    return "; ".join(parts)
+
+
+def _action(row: Mapping[str, Any]) -> str:
+    if not row["error_code"] or row["group"] == Group.SKIPPED:
+        return ""
+    refused = json.loads(row["refused"] or "[]")
+    action = str(row["remedy"] or remedy_of(str(row["error_code"])).action)
+    return f"Not taken: {', '.join(refused)}. {action}" if refused else action
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(_flat(_cell(cell)) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _bounded(parts: Sequence[str]) -> str:
+    """Join the parts, cutting table rows off the longest until the whole can be drawn."""
+    kept = list(parts)
+    while len("\n\n".join(kept).encode()) > MARKDOWN_BYTES:
+        longest = max(range(len(kept)), key=lambda place: len(kept[place]))
+        lines = kept[longest].splitlines()
+        kept[longest] = "\n".join(lines[: max(1, len(lines) * 3 // 4)]) if len(lines) > 1 else lines[0][:1000]
+    return "\n\n".join(kept)
+
+
+def _cell(value: Any) -> str:
+    """Give a short text on one line."""
+    text = " ".join(str(value if value is not None else "").split())
+    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
+
+
+def _flat(text: str) -> str:
+    """Escape what Markdown tables and raw HTML would take for their own."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]

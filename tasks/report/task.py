@@ -1,0 +1,48 @@
+"""The report stage as a Prefect task: artifacts of a cycle and its verdict. Only flows import it."""
+
+from __future__ import annotations
+
+import httpx
+import pandas as pd
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import PrefectException
+
+from tasks.model import Plan
+from tasks.report.artifacts import activity_rows, plan_markdown, summary_markdown
+from tasks.report.cycle import CycleFacts, Told
+from tasks.report.verdict import CycleVerdict, judge
+
+
+@task(name="report", cache_policy=NO_CACHE, tags=["provisioning"])
+def report_task(
+    activities: pd.DataFrame, facts: CycleFacts, plan: Plan | None = None, failure: str | None = None
+) -> CycleVerdict:
+    """Tell a cycle: give its verdict, and leave its summary, activity and plan as artifacts.
+
+    `activities` has `activity.COLUMNS`; `plan` is given when there is one to show; `failure` is why the cycle broke
+    off. When Prefect's API does not take an artifact, that is logged and the verdict is given all the same.
+    """
+    complete = facts.manifest is None or facts.manifest.complete
+    verdict = judge(activities, complete=complete, quarantine=facts.quarantine, failure=failure)
+    logger = get_run_logger()
+    try:
+        create_markdown_artifact(
+            summary_markdown(activities, Told(facts, verdict)),
+            key=f"provisioning-summary-{facts.job}",
+            description=f"{facts.title}: {verdict.state.value}",
+        )
+        create_table_artifact(
+            activity_rows(activities),
+            key=f"provisioning-activity-{facts.job}",
+            description=f"{verdict.sentence}. Worst first; everything: {facts.see}",
+        )
+        if plan is not None:
+            create_markdown_artifact(
+                plan_markdown(plan, facts.see), key=f"provisioning-plan-{facts.job}", description=f"Plan {plan.plan_id}"
+            )
+    except (PrefectException, httpx.HTTPError) as error:
+        logger.warning("The cycle's artifacts could not be stored; the ledger has everything: %s", error)
+    logger.info("%s: %s", verdict.state.value, verdict.sentence)
+    return verdict

@@ -1,0 +1,1 @@
+"""The attribute-mapping expression language: parsed once, checked once, evaluated over Arrow columns."""

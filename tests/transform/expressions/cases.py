@@ -1,0 +1,277 @@
+"""What each function gives, with our own values: the documented rules, one line a case.
+
+Used by `test_cases`. Expressions are as an administrator writes them; `IGNORED` and `LEFT_OUT` are flow signals,
+`Fails` is an error that contains a text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Fails:
+    """An error of the row, with these words in it."""
+
+    words: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Signal:
+    """A flow signal instead of a value."""
+
+    whole_object: bool
+
+
+IGNORED = Signal(whole_object=False)
+LEFT_OUT = Signal(whole_object=True)
+
+Value = str | list[str] | None
+Expected = Value | Fails | Signal
+Case = tuple[str, Mapping[str, Value], Expected]
+
+NO: Mapping[str, Value] = {}
+IBAN = r'"(?<land>[A-Z]{2})(?<check>\\d{2}) (?<rest>.*)"'
+
+TEXT: list[Case] = [
+    ('Append([login], "@corp.example")', {"login": "ada"}, "ada@corp.example"),
+    ('Append([login], "@corp.example")', {"login": None}, None),
+    ('Append("smtp:", [mail])', {"mail": None}, "smtp:"),
+    ('Prepend("x-", [login])', {"login": "ada"}, "x-ada"),
+    ('Prepend("x-", [login])', {"login": None}, None),
+    ('"ext-" & [login] & "!"', {"login": "bo"}, "ext-bo!"),
+    ('"ext-" & [login]', {"login": None}, "ext-"),
+    ("[a] & [b]", NO, None),
+    ('Join(" / ", [a], [b], [c])', {"a": "north", "b": "", "c": "south"}, "north / south"),
+    ('Join("-", [a], " ", "z")', {"a": None}, " -z"),
+    ('Join(", ", [phones], "home")', {"phones": ["1", "", "2"]}, "1, 2, home"),
+    ('Join(", ", [a], [b])', NO, ""),
+    ('Join("", 7, &H1F, -2)', NO, "731-2"),
+    ('Join ("+", "a",\n\t"b")', NO, "a+b"),
+    ('Left("Reykjavík", 5)', NO, "Reykj"),
+    ('Left("Reykjavík", 0)', NO, ""),
+    ('Left("Reykjavík", -3)', NO, "Reykjavík"),
+    ('Left("Reykjavík", "99")', NO, "Reykjavík"),
+    ("Left([x], 2)", NO, ""),
+    ("Left([x], [n])", {"x": "abc", "n": "two"}, Fails("must be a whole number")),
+    ('Mid("Ljubljana", 2, 4)', NO, "jubl"),
+    ('Mid("Ljubljana", "7", "64")', NO, "ana"),
+    ('Mid("Ljubljana", 12, 1)', NO, ""),
+    ('Mid("Ljubljana", 7)', NO, "ana"),
+    ("Mid([x], 1, 1)", NO, None),
+    ("Mid([x], 0, 1)", {"x": "abc"}, Fails("counts from 1")),
+    ("Mid([x], 1, -1)", {"x": "abc"}, Fails("must not be negative")),
+    ('Mid("𠮷野家", 1, 1)', NO, "𠮷"),
+    ('Len("Ærø")', NO, "3"),
+    ("Len(1234.5)", NO, "6"),
+    ("Len([x])", NO, "0"),
+    ('InStr("Mississippi", "ss")', NO, "3"),
+    ('InStr("Mississippi", "ss", 4)', NO, "6"),
+    ('InStr("Mississippi", "SS", , vbTextCompare)', NO, "3"),
+    ('InStr("Mississippi", "SS", 1, vbBinaryCompare)', NO, "0"),
+    ('InStr([x], "é")', {"x": "cafés"}, "4"),
+    ('InStr([x], "a")', NO, "0"),
+    ('InStr("abc", "c", 0)', NO, Fails("counts from 1")),
+    ('Word("one;two  three", 3, "; ")', NO, "three"),
+    ('Word("one;two", 0, ";")', NO, ""),
+    ('Word("one;two", 3, ";")', NO, ""),
+    ('Word([x], 1, "-]^")', {"x": "]a-b^c"}, "a"),
+    ('Word([x], 1, " ")', NO, ""),
+    ('StripSpaces(" a b\tc ")', NO, "ab\tc"),
+    ('Trim("\u00a0 Ann Lee\t")', NO, "Ann Lee"),
+    ("Trim([names])", {"names": [" a", "b "]}, ["a", "b"]),
+    ('ToLower("ÅSA Ødegård")', NO, "åsa ødegård"),
+    ('ToLower("SINIF İI", "tr-TR")', NO, "sınıf iı"),
+    ('ToLower("AB", )', NO, "ab"),
+    ('ToUpper("groß ılık")', NO, "GROß ıLıK"),
+    ('ToUpper("title", "tr")', NO, "TİTLE"),
+    ('PCase("SØREN KIERKEGAARD (JR)")', NO, "Søren Kierkegaard (Jr)"),
+    ('PCase("o\'hara-SMITH 2nd")', NO, "O'hara-Smith 2Nd"),
+    ('PCase("o\'hara-SMITH", "\'")', NO, "O'Hara-smith"),
+    ('PCase("JEAN-LUC PICARD", " ")', NO, "Jean-luc Picard"),
+    ('NormalizeDiacritics("Žofie Łęcka, Ærøskøbing, Groß")', NO, "Zofie Lecka, AEroeskoebing, Gross"),
+    ('NormalizeDiacritics("Jose\u0301 S\u030c\u0131")', NO, "Jose Si"),
+    ('NormalizeDiacritics("Ngô Đình Thế")', NO, "Ngo Đinh Thế"),
+    ("CStr([n])", {"n": "12"}, "12"),
+    ("CStr(IsNull([n]))", NO, "True"),
+    ('Split("red; green ;;blue", ";")', NO, ["red", "green", "blue"]),
+    ('Split("a,b")', NO, ["a", "b"]),
+    ('Split([x], ",")', NO, None),
+    ('Split([x], "")', {"x": " whole "}, ["whole"]),
+    ('Redact("secret")', NO, "secret"),
+    ("ToUpper([aliases])", {"aliases": ["x", "y"]}, ["X", "Y"]),
+    (r'Append("C:\\dir \"q\" \d", "")', NO, r'C:\dir "q" \d'),
+]
+
+REPLACE: list[Case] = [
+    ('Replace([x], "-", , , " ", , )', {"x": "a-b-c"}, "a b c"),
+    ('Replace([x], "A", , , "b", , )', {"x": "banana"}, "banana"),
+    ('Replace([x], "an", , , "", , )', {"x": "banana"}, "ba"),
+    ('Replace([x], "-", , , "_")', NO, None),
+    ('Replace([x], "?", , , , , "id=?&again=?")', {"x": "7"}, "id=7&again=7"),
+    ('Replace([x], "?", , , , , "none")', {"x": "7"}, "none"),
+    (f'Replace([x], , {IBAN}, , "${{rest}} (${{land}})", , )', {"x": "DK50 0040 04"}, "0040 04 (DK)"),
+    (f'Replace([x], , {IBAN}, , "${{rest}}", , )', {"x": "no match"}, "no match"),
+    (f'Replace([x], , {IBAN}, "check", "**", , )', {"x": "DK50 0040"}, "DK** 0040"),
+    (f'Replace([x], , {IBAN}, "rest", , [y], )', {"x": "kept", "y": "DK50 1"}, "kept"),
+    (f'Replace([x], , {IBAN}, "rest", , [y], )', {"x": "", "y": "DK50 0040"}, "0040"),
+    (f'Replace([x], , {IBAN}, "rest", , [y], )', {"x": None, "y": "none"}, None),
+    (r'Replace([x], , "(\\w+) (\\w+)", , "$2 $1 $$ $9 $&", , )', {"x": "Ada Byron"}, "Byron Ada $ $9 Ada Byron"),
+    (r'Replace([x], , "(.*?)(?<tail>.{0,5})$", , "${tail}", , )', {"x": "000042"}, "00042"),
+    (r'Replace([x], , "[\\s().-]+", , "", , )', {"x": "(02) 99-4 1"}, "029941"),
+    (r'Replace([x], , "[a-z-[aeiou]]+", , "*", , )', {"x": "education"}, "e*u*a*io*"),
+    (r'Replace([x], , "(?<c>.)\\k<c>", , "<${c}>", , )', {"x": "balloon"}, "ba<l><o>n"),
+    (r'Replace([x], , "\\.*\\Z", , "", , )', {"x": "end..."}, "end"),
+    (r'Replace([x], , "{x}", , "y", , )', {"x": "a{x}b"}, "ayb"),
+    (r'Replace([x], , "(?i)GMBH$", , "Ltd", , )', {"x": "Ost gmbh"}, "Ost Ltd"),
+    (r'Replace([x], , [pattern], , "", , )', {"x": "abc", "pattern": "["}, Fails("the set is not closed")),
+    (r'Replace([x], , "\+", , "00", , )', {"x": "+354"}, "00354"),
+    ('Replace([many], "o", , , "0")', {"many": ["on", "off"]}, ["0n", "0ff"]),
+]
+
+CHOICE: list[Case] = [
+    ('IIF([land] = "IS", "ISK", "EUR")', {"land": "IS"}, "ISK"),
+    ('IIF([land] = "IS", "ISK", "EUR")', NO, "EUR"),
+    ('IIF([land] = "", "none", [land])', NO, "none"),
+    ('IIF([land] <> "", "some", "none")', {"land": ""}, "none"),
+    ('IIF(IsPresent([x]), [x], "absent")', NO, "absent"),
+    ('IIF("true", "a", "b")', NO, "a"),
+    ('IIF([x], "a", "b")', {"x": "2"}, "a"),
+    ('IIF([x], "a", "b")', {"x": "words"}, "b"),
+    ('IIF([age] >= 18, "adult", "minor")', {"age": "9"}, "minor"),
+    ('IIF([age] < [limit], "under", "over")', {"age": "9", "limit": "10"}, "under"),
+    ('IIF([name] < "b", "early", "late")', {"name": "anna"}, "early"),
+    ('IIF([age] < 18, "minor", "other")', NO, "other"),
+    ('IIF([code] = 7, "seven", "other")', {"code": "7.0"}, "seven"),
+    ('IIF([code] = "7", "seven", "other")', {"code": "7.0"}, "other"),
+    ('IIF(CDate([when]) > Now(), "later", "past")', {"when": "2032-01-01"}, "later"),
+    ('IIF([go] = "y", [x], CDate([bad]))', {"go": "y", "x": "fine", "bad": "?"}, "fine"),
+    ('IIF([go] = "y", [x], CDate([bad]))', {"go": "n", "bad": "?"}, Fails("must be a date")),
+    ('IIF([many] = "a", 1, 2)', {"many": ["a", "b"]}, Fails("takes one value")),
+    ('Switch([x], "other", "1", "one", "2", "two")', {"x": "2"}, "two"),
+    ('Switch([x], "other", "1", "one")', {"x": "3"}, "other"),
+    ('Switch([x], , "1", "one")', {"x": "3"}, None),
+    ('Switch([x], "other", "a", "one")', {"x": "A"}, "other"),
+    ('Switch([x], "other", "a", "one")', {"x": " a "}, "one"),
+    ('Switch([x], [x], "", "nobody")', NO, "nobody"),
+    ('Switch([x], [x], "", "nobody")', {"x": ""}, "nobody"),
+    ('Switch([x], Error("never"), "1", [y])', {"x": "1", "y": "yes"}, "yes"),
+    ('Switch([x], "d", [key], "hit", "2", "two")', {"x": "k", "key": "k"}, "hit"),
+    ('Switch(IsNull([x]), "has", "True", "has not")', NO, "has not"),
+    ('Switch([x], "d", "1", "a", "1", "b")', {"x": "1"}, "a"),
+    ('Switch([one], "d", "1", "a")', {"one": ["1"]}, "a"),
+    ('Coalesce([a], [b], "none")', {"b": "second"}, "second"),
+    ('Coalesce([a], [b], "none")', {"a": "", "b": "second"}, "second"),
+    ('Coalesce([a], "")', NO, ""),
+    ("Coalesce([a], [b])", NO, None),
+    ("Coalesce([a], [many])", {"many": ["x", "y"]}, ["x", "y"]),
+    ("IsNull([x])", {"x": ""}, "False"),
+    ("IsNothing([x])", NO, "True"),
+    ("IsNullOrEmpty([x])", {"x": ""}, "True"),
+    ("IsPresent([many])", {"many": []}, "False"),
+    ("IsString([x])", {"x": "a"}, "True"),
+    ("IsString([many])", {"many": ["a"]}, "False"),
+    ("CBool([a] = [b])", {"a": "x", "b": "y"}, "False"),
+    ("CBool([x])", {"x": "-1"}, "True"),
+    ("CBool([x])", NO, "False"),
+    ("Not([x])", {"x": "True"}, "False"),
+    ("Not([x])", {"x": "true"}, "False"),
+    ("Not([x])", {"x": "false"}, "True"),
+    ("Not([x])", {"x": "1"}, "True"),
+    ("Not([x])", NO, "True"),
+    ("IgnoreFlowIfNullOrEmpty([x])", NO, IGNORED),
+    ("IgnoreFlowIfNullOrEmpty([x])", {"x": ""}, IGNORED),
+    ("IgnoreFlowIfNullOrEmpty([x])", {"x": "flows"}, "flows"),
+    ('Join("", "a", IgnoreFlowIfNullOrEmpty([x]))', NO, IGNORED),
+    ('IIF([x] = "1", "flows", IgnoreAttributeFlow)', NO, IGNORED),
+    ('IIF([x] = "1", "flows", IgnoreObjectFlow)', NO, LEFT_OUT),
+    ('Error("No badge: " & [x])', {"x": "b7"}, Fails("No badge: b7")),
+    ('SelectUniqueValue([a], [b], "c")', {"a": "taken", "b": "free"}, "free"),
+    ('SelectUniqueValue([a], [b], "c")', {"a": None, "b": "taken"}, "c"),
+    ('SelectUniqueValue([a], "taken")', {"a": "taken"}, Fails("exists in the target already")),
+    ("SelectUniqueValue([a], [b])", NO, None),
+]
+
+DATES: list[Case] = [
+    ("Now()", NO, "3/14/2031 3:09:26 PM"),
+    ('CDate("2024-05-06+02:00")', NO, "5/5/2024 10:00:00 PM"),
+    ('CDate("2024-05-06T23:59:59Z")', NO, "5/6/2024 11:59:59 PM"),
+    ('CDate("6 May 2024 1:02 pm")', NO, "5/6/2024 1:02:00 PM"),
+    ('CDate("Mon, 06 May 2024 08:00:00 GMT")', NO, "5/6/2024 8:00:00 AM"),
+    ('CDate("5/6/49")', NO, "5/6/2049 12:00:00 AM"),
+    ('CDate("10:30")', NO, "3/14/2031 10:30:00 AM"),
+    ("CDate([x])", NO, None),
+    ("CDate([x])", {"x": ""}, Fails("must be a date")),
+    ("CDate([x])", {"x": "2023-02-29"}, Fails("must be a date")),
+    ('DateAdd("d", -30, CDate([x]))', {"x": "2024-03-01"}, "1/31/2024 12:00:00 AM"),
+    ('DateAdd("m", 1, [x])', {"x": "2023-01-31"}, "2/28/2023 12:00:00 AM"),
+    ('DateAdd("yyyy", "1", [x])', {"x": "2024-02-29"}, "2/28/2025 12:00:00 AM"),
+    ('DateAdd("ww", 2, [x])', {"x": "2024-12-25"}, "1/8/2025 12:00:00 AM"),
+    ('DateAdd("n", 90, [x])', {"x": "2024-12-31T23:00:00"}, "1/1/2025 12:30:00 AM"),
+    ('DateAdd("yyyy", 9000, [x])', {"x": "2024-01-01"}, Fails("outside the years")),
+    ("DateAdd([unit], 1, [x])", {"unit": "w", "x": "2024-01-01"}, Fails("must be one of yyyy")),
+    ('DateDiff("d", [a], [b])', {"a": "2024-02-28T12:00:00", "b": "2024-03-01T11:00:00"}, "1"),
+    ('DateDiff("d", [a], [b])', {"a": "2024-03-01T11:00:00", "b": "2024-02-28T12:00:00"}, "-1"),
+    ('DateDiff("ww", [a], [b])', {"a": "2024-06-01", "b": "2024-06-02"}, "1"),
+    ('DateDiff("m", [a], [b])', {"a": "2024-12-31", "b": "2025-01-01"}, "1"),
+    ('DateDiff("yyyy", [a], [b])', {"a": "2024-12-31", "b": "2025-01-01"}, "1"),
+    ('DateDiff("h", [a], [b])', {"a": "2024-01-01", "b": "2024-01-01T05:59:59"}, "5"),
+    ('DateDiff("n", [a], [b])', {"a": "2024-01-01", "b": "2023-12-31T23:58:30"}, "-1"),
+    ('DateDiff("s", [a], [b])', {"a": "2024-01-01", "b": "2024-01-02"}, "86400"),
+    ('DateDiff("d", [a], [b])', {"a": "2024-01-01"}, None),
+    ("DateFromNum(116444736000000000)", NO, "1/1/1970 12:00:00 AM"),
+    ("NumFromDate([x])", {"x": "1970-01-01T00:00:01.5Z"}, "116444736015000000"),
+    ("NumFromDate([x])", {"x": "1600-12-31"}, Fails("before 1601")),
+    ("DateFromNum(NumFromDate(Now()))", NO, "3/14/2031 3:09:26 PM"),
+    ('FormatDateTime([x], , "dd.MM.yyyy", "yyyy/M/d")', {"x": "07.08.2029"}, "2029/8/7"),
+    ('FormatDateTime([x], "dd.MM.yyyy", "yyyy/M/d")', {"x": " 07.08.2029 "}, "2029/8/7"),
+    ('FormatDateTime([x], "None", "dd.MM.yyyy", "D")', {"x": " 07.08.2029"}, Fails("is not in the format")),
+    ('FormatDateTime([x], , "yyyy-MM-ddzzz", "yyyy-MM-dd HH")', {"x": "2029-08-07+03:00"}, "2029-08-06 21"),
+    ('FormatDateTime([x], , "yyMMdd", "ddd d MMM yyyy")', {"x": "290807"}, "Tue 7 Aug 2029"),
+    ('FormatDateTime([x], , "HH\'h\'mm", "h:mm tt")', {"x": "17h05"}, "5:05 PM"),
+    ('FormatDateTime([x], , "yyyy-MM-dd", "dd")', NO, None),
+    ('FormatDateTime([x], , "yyyy-MM-dd", "dd")', {"x": "7/8/2029"}, Fails("format")),
+    ('FormatDateTime(DateAdd("d", 1, [x]), , "yyyy-MM-dd", "MMMM dd")', {"x": "2029-08-31"}, "September 01"),
+]
+
+LISTS: list[Case] = [
+    ("Count([many])", {"many": ["a", "b", "a"]}, "3"),
+    ("Count([many])", NO, "0"),
+    ("Count([one])", {"one": "a"}, "1"),
+    ("Item([many], 2)", {"many": ["a", "b"]}, "b"),
+    ("Item([many], 3)", {"many": ["a", "b"]}, Fails("counts from 1 to 2")),
+    ("Item([many], 0)", {"many": ["a", "b"]}, Fails("counts from 1 to 2")),
+    ("Item([many], 1)", NO, None),
+    ('Mid(Item([many], Contains([many], "main:")), 6)', {"many": ["alt:a", "main:b"]}, "b"),
+    ("RemoveDuplicates([many])", {"many": ["b", "a", "B", "a", "b"]}, ["b", "a", "B"]),
+    ("SingleAppRoleAssignment([appRoleAssignments])", {"appRoleAssignments": ["Auditor"]}, "Auditor"),
+    ("SingleAppRoleAssignment([appRoleAssignments])", {"appRoleAssignments": ["Auditor", "Clerk"]}, "Auditor"),
+    ("SingleAppRoleAssignment([appRoleAssignments])", {"appRoleAssignments": []}, None),
+    ("AppRoleAssignments([appRoleAssignments])", {"appRoleAssignments": ["A", "B"]}, ["A", "B"]),
+    ("AppRoleAssignmentsComplex([appRoleAssignments])", {"appRoleAssignments": ["A", "B"]}, ["A", "B"]),
+    ("AssertiveAppRoleAssignmentsComplex([appRoleAssignments])", {"appRoleAssignments": ["A"]}, ["A"]),
+    ("Len([many])", {"many": ["a", "b"]}, Fails("takes one value")),
+    ("Len([many])", {"many": ["abc"]}, "3"),
+]
+
+ENCODINGS: list[Case] = [
+    ('ConvertToBase64("Åé")', NO, "xQDpAA=="),
+    ("ConvertToBase64([x])", NO, None),
+    ('ConvertFromBase64("xQDpAA==")', NO, "Åé"),
+    ('ConvertFromBase64("w4XDqQ==", UTF8)', NO, "Åé"),
+    ('ConvertFromBase64("QeE=", ASCII)', NO, "A?"),
+    ('ConvertFromBase64("QQBi*")', NO, Fails("must be base64")),
+    ('ConvertToUTF8Hex("Åé")', NO, "C385C3A9"),
+    ('StringFromSid("AQIAAAAAAAUgAAAAIAIAAA==")', NO, "S-1-5-32-544"),
+    ('StringFromSid("S-1-5-21-1-2-3")', NO, "S-1-5-21-1-2-3"),
+    ('StringFromSid("AQIDBA==")', NO, Fails("no security identifier")),
+    ('DNComponent("CN=Lee\\, Ann,OU=Sales,DC=x", 1)', NO, "Lee, Ann"),
+    ("DNComponent(CRef([dn]), 2)", {"dn": 'CN=a,OU="B, C",DC=x'}, "B, C"),
+    ('DNComponent("CN=a", 2)', NO, None),
+    ("BitAnd(&HFF, 514)", NO, "2"),
+    ("BitAnd([flags], 2)", {"flags": "66050"}, "2"),
+    ('Join("@", [nick], DefaultDomain())', {"nick": "ada"}, "ada@corp.example"),
+]
+
+CASES: list[Case] = [*TEXT, *REPLACE, *CHOICE, *DATES, *LISTS, *ENCODINGS]
