@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -16,6 +17,8 @@ mapping_app = typer.Typer(
     help="Check, try, show, import, export and compare attribute mappings.",
     no_args_is_help=True,
 )
+
+_WIDTH: Final = 100
 
 MappingFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="The mapping: YAML, or JSON as Microsoft exports it.", show_default=False)
@@ -151,4 +154,8 @@ def preview(
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    """Give the standard output; a file or a pipe, for which rich assumes 80 columns, gets what the tables need."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDTH
+    return console

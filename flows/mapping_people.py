@@ -151,12 +151,13 @@ def _print_changes(console: Console, changes: pd.DataFrame, words: _Words, limit
     console.print(Padding(_counts(changes), (1, 0, 1, 2)))
     chosen = changes["source_id"].drop_duplicates().head(limit)
     shown = changes[changes["source_id"].isin(chosen)]
-    width = max(shown["attribute"].map(len), default=0)
-    if width:
+    names = max(shown["attribute"].map(len), default=0)
+    if shown[["before", "after"]].fillna("").eq("").any(axis=None):
         legend = f"{words.signs.nothing} nothing is written   {_CLEARED} the account's value is taken away"
         console.print(Padding(Text(legend, FAINT), (0, 0, 1, 2)))
     for _, rows in shown.groupby("source_id", sort=False):
-        console.print(Padding(_person(rows, words, width), (0, 0, 0, 2)))
+        # Two characters before a person, two before an attribute, two behind it.
+        console.print(Padding(_person(rows, words, names, console.width - names - 6), (0, 0, 0, 2)))
     if people > len(chosen):
         console.print(
             Padding(Text(f"and {people - len(chosen):,} more; --limit {people} shows everybody", FAINT), (0, 0, 0, 2))
@@ -168,35 +169,28 @@ def _counts(changes: pd.DataFrame) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style=FAINT, show_edge=False)
     table.add_column("Attribute")
     table.add_column("People", justify="right")
-    for attribute, count in (
-        changes.groupby("attribute", sort=False)["source_id"]
-        .nunique()
-        .sort_values(ascending=False, kind="stable")
-        .items()
-    ):
+    once = changes.drop_duplicates(["source_id", "attribute"])
+    for attribute, count in once["attribute"].value_counts().items():
         table.add_row(Text(visible(str(attribute))), Text(f"{count:,}"))
     return table
 
 
-def _person(rows: pd.DataFrame, words: _Words, width: int) -> Group:
-    """Show one person: the name, then each attribute, in `width` characters, before and after."""
+def _person(rows: pd.DataFrame, words: _Words, names: int, width: int) -> Group:
+    """Show one person: the name, then each attribute, in a column of `names` characters, before and after.
+
+    What does not fit on one line beside it, `width` characters, takes a line for each of the two.
+    """
     plain = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    inner = Table.grid(padding=(0, 2))
-    inner.add_column(no_wrap=True, min_width=width)
-    inner.add_column(overflow="fold")
-    inner.add_column(no_wrap=True, style=FAINT)
-    inner.add_column(overflow="fold")
-    inner.add_column(no_wrap=True, style=FAINT)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, min_width=names)
+    table.add_column(overflow="fold")
     for row in plain:
-        after = words.value(row["attribute"], row["after"])
+        before, after = (words.value(row["attribute"], row[side]) for side in ("before", "after"))
         after.stylize("bold")
-        applies = "" if row["applies"] == Applies.ALL else row["applies"]
-        inner.add_row(
-            Text(visible(row["attribute"])),
-            words.value(row["attribute"], row["before"]),
-            words.signs.arrow,
-            after,
-            Text(applies),
-        )
+        applies = "" if row["applies"] == Applies.ALL else f"  {row['applies']}"
+        arrow = f"{words.signs.arrow} "
+        fits = before.cell_len + len(arrow) + after.cell_len + len(applies) < width
+        change = Text.assemble(before, " " if fits else "\n", (arrow, FAINT), after, (applies, FAINT))
+        table.add_row(Text(visible(row["attribute"])), change)
     name = Text(visible(str(plain[0]["source_name"] or plain[0]["source_id"])), "bold")
-    return Group(name, Padding(inner, (0, 0, 0, 2)))
+    return Group(name, Padding(table, (0, 0, 0, 2)))

@@ -31,8 +31,10 @@ def prefect_server(console: Console, folder: Path) -> Iterator[str]:
     port = _free_port()
     url, log = f"http://127.0.0.1:{port}", folder / "prefect.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    # Else the pages look for their API on Prefect's default port.
+    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": f"{url}/api"}
     with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
     try:
         with console.status("Starting Prefect's server ..."):
             _await_health(server, url, log)

@@ -17,8 +17,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-FAINT: Final = "bright_black"
-"""Style of what explains; legible on dark and on light ground."""
+FAINT: Final = "dim"
+"""Style of what explains: between the terminal's own two colours, whichever of them is dark."""
 
 # Control characters, and those that turn the direction of writing.
 _STEERING: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

@@ -51,7 +51,9 @@ class _Token:
     @classmethod
     def read(cls, text: str) -> _Token:
         try:
-            issued, since, until, item, member, names, ids = orjson.loads(base64.urlsafe_b64decode(text.encode() + b"=="))
+            issued, since, until, item, member, names, ids = orjson.loads(
+                base64.urlsafe_b64decode(text.encode() + b"==")
+            )
             return cls(issued, since, until, item, member, tuple(names), None if ids is None else tuple(ids))
         except (ValueError, TypeError, binascii.Error) as error:
             raise bad_request("Badly formed token.") from error

@@ -44,8 +44,9 @@ _PARSER: Final = lark.Lark(
 class Filter(Protocol):
     """A parsed `$filter`."""
 
-    advanced: bool
-    """Whether it takes the advanced query capabilities (ConsistencyLevel: eventual and $count=true)."""
+    @property
+    def advanced(self) -> bool:
+        """Whether it takes the advanced query capabilities (ConsistencyLevel: eventual and $count=true)."""
 
     def holds(self, record: Mapping[str, Any]) -> bool:
         """Tell whether one object passes."""

@@ -84,7 +84,7 @@ class Call:
         if not text:
             return default
         spelled = {name.lower(): name for name in known}
-        found = {}
+        found: dict[str, None] = {}
         for name in (part.strip() for part in text.split(",")):
             if name.lower() not in spelled and not name.startswith("extension_"):
                 raise GraphError(

@@ -35,7 +35,7 @@ READY_TOGETHER: Final = 20
 """How many operations are made ready in one go: few, so that the second look is fresh, and what Graph reads at once."""
 READ_BACK_TOGETHER: Final = 200
 """How many accounts are read back in one go; one bulk read holds them."""
-READ_BACK_AFTER: Final = 5.0
+READ_BACK_AFTER: Final = 2.0
 """Seconds after which answers are read back although they are few."""
 
 
@@ -165,8 +165,7 @@ class Execution:
                 if supervisor is not None:
                     item.refer(self._accounts.get(supervisor))
             self._preparing += 1
-            work = partial(make_ready, items, self._setting.target, self._setting.second_look)
-            self._start(readers, work, partial(self._after_preparing, items))
+            self._start(readers, partial(self._ready, items), partial(self._after_preparing, items))
 
     def _start_readings(self, readers: ThreadPoolExecutor) -> None:
         idle = not (self._sending or self._preparing or self._prepared or (self._schedule and not self._stop.given))
@@ -176,10 +175,22 @@ class Execution:
             self._reading += 1
             self._start(readers, partial(self._read, items), partial(self._after_reading, items))
 
-    def _read(self, items: Sequence[Item]) -> list[Finding]:
-        # Reading back is part of the work that the order to stop lets finish, so a missed turn does not keep it off.
+    def _ready(self, items: Sequence[Item]) -> list[Ready]:
         self._pace.turn()
-        return read_back(items, self._setting.target)
+        return make_ready(items, self._setting.target, self._setting.second_look)
+
+    def _read(self, items: Sequence[Item]) -> list[Finding]:
+        """Read back, waiting for the rate limit. The order to stop lets this finish, but not wait."""
+        gives_up = time.monotonic() + self._setting.patience.throttled_for
+        while True:
+            self._pace.turn()
+            try:
+                return read_back(items, self._setting.target)
+            except RepliconError as error:
+                waits = error.kind is Failure.THROTTLED and time.monotonic() < gives_up and not self._stop.given
+                if not waits:
+                    return [Finding(True, unread=str(error)) for _ in items]
+                self._pace.refused(error.retry_after)
 
     def _start(self, pool: ThreadPoolExecutor, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Do `work` in another thread, and `then` with its result, or its exception, in this one."""
@@ -220,7 +231,7 @@ class Execution:
             if ready.held is not None:
                 self._end(outcome.held(item, ready.held, self._now()))
             elif isinstance(ready.error, RepliconError):
-                self._act_on(item, ready.error)
+                self._not_prepared(item, ready.error)
             elif ready.error is not None:
                 self._give_up(item, ready.error)
             else:
@@ -231,6 +242,15 @@ class Execution:
                 else:
                     self._moves.intents.append(request)
                     self._prepared.append(item)
+
+    def _not_prepared(self, item: Item, error: RepliconError) -> None:
+        """Act on a failure of the reads that preparing needs; wait for the rate limit as long as a request would."""
+        waited = item.took_ms() / 1000
+        if error.kind is Failure.THROTTLED and waited < self._setting.patience.throttled_for:
+            self._pace.refused(error.retry_after)
+            self._schedule.put(item)
+        else:
+            self._act_on(item, error)
 
     def _nothing_to_send(self, item: Item) -> None:
         """End an item of which nothing is left to write, because all of it was refused before sending."""

@@ -17,7 +17,7 @@ from tasks.connectors.replicon.attributes import attribute
 from tasks.connectors.replicon.users import RepliconUsers
 from tasks.ledger.records import Value
 from tasks.load.work import LOGIN_ENABLED, Item
-from tasks.model import STRING, STRINGS, Operation, ProvisioningError, TargetAttribute
+from tasks.model import STRING, STRINGS, Operation, TargetAttribute
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +32,10 @@ class Finding:
 
 
 def read_back(items: Sequence[Item], target: RepliconUsers) -> list[Finding]:
-    """Give what the target now has of each item's account, in the items' order."""
+    """Give what the target now has of each item's account, in the items' order. Raises `RepliconError`."""
     uris = pd.Series([item.target_uri for item in items], dtype=STRING)
-    try:
-        found = target.read(uris).drop_duplicates("target_uri").set_index("target_uri")
-        differing = _differing(items, found, target)
-    except ProvisioningError as error:
-        return [Finding(True, unread=str(error)) for _ in items]
+    found = target.read(uris).drop_duplicates("target_uri").set_index("target_uri")
+    differing = _differing(items, found, target)
     withheld = target.withheld
     return [
         Finding(True, unread="the account that provisioning signs in with may not see it")

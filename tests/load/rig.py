@@ -94,11 +94,11 @@ def create(name: str, *, supervisor: str | None = None, **more: Any) -> Row:
     return Row(name, Operation.CREATE, person(name, **reference, **more), waits_for=supervisor)
 
 
-def plan_of(cycle_id: str, *rows: Row, mapping_digest: str = "mapping") -> Plan:
-    """Give a plan with these rows."""
+def plan_of(cycle_id: str, *rows: Row, unique: str = "") -> Plan:
+    """Give a plan with these rows; `unique` keeps its ids apart from those of other processes."""
     operations, changes = [], []
     for row in rows:
-        change_id = f"change-{next(_NUMBERS)}"
+        change_id = f"change-{unique}-{next(_NUMBERS)}"
         operations.append(
             {
                 "change_id": change_id,
@@ -125,12 +125,12 @@ def plan_of(cycle_id: str, *rows: Row, mapping_digest: str = "mapping") -> Plan:
             for name, value in row.after.items()
         ]
     return Plan(
-        plan_id=f"plan-{next(_NUMBERS)}",
+        plan_id=f"plan-{unique}-{next(_NUMBERS)}",
         job="acme",
         cycle_id=cycle_id,
         kind=CycleKind.INITIAL,
         created_at=MORNING,
-        mapping_digest=mapping_digest,
+        mapping_digest="mapping",
         manifest=Manifest(True, (), 1, 1, 1, 1, 1, MORNING, MORNING, "digest"),
         operations=_frame(operations, OPERATION_COLUMNS),
         changes=_frame(changes, CHANGE_COLUMNS),

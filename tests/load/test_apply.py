@@ -13,7 +13,9 @@ import pytest
 from tasks.model import OUTCOME_COLUMNS, Decision, HeldError, Operation, Situation
 from tests.load.rig import Rig, Row, create, looked, plan_of, running
 
-TOO_LONG = {"FirstName": "x" * 60}
+SUPERVISES: dict[str, Any] = {"PermissionSets": ["User", "Supervisor"]}
+"""What makes somebody fit to be a supervisor."""
+TOO_LONG: dict[str, Any] = {"FirstName": "x" * 60}
 """A name that Replicon does not take."""
 
 
@@ -57,11 +59,10 @@ def test_an_update_writes_only_what_the_plan_names(rig: Rig) -> None:
 
 
 def test_supervisors_are_made_before_their_reports_and_referred_to(rig: Rig) -> None:
-    supervises = {"PermissionSets": ["User", "Supervisor"]}
     rows = [
         create("c", supervisor="b"),
-        create("b", supervisor="a", **supervises),
-        create("a", **supervises),
+        create("b", supervisor="a", **SUPERVISES),
+        create("a", **SUPERVISES),
         create("d", supervisor="a"),
     ]
     outcomes = rig.apply(*rows)
@@ -82,11 +83,10 @@ def test_the_activity_names_the_supervisors_account(rig: Rig) -> None:
 
 
 def test_a_circle_is_opened_and_closed_by_a_second_write(rig: Rig) -> None:
-    supervises = {"PermissionSets": ["User", "Supervisor"]}
     outcomes = rig.apply(
-        create("a", supervisor="c", **supervises),
-        create("b", supervisor="a", **supervises),
-        create("c", supervisor="b", **supervises),
+        create("a", supervisor="c", **SUPERVISES),
+        create("b", supervisor="a", **SUPERVISES),
+        create("c", supervisor="b", **SUPERVISES),
         create("d", supervisor="c"),
     )
     assert set(outcomes["status"]) == {"success"}
@@ -283,20 +283,20 @@ def test_a_stopped_run_finishes_what_is_under_way_and_leaves_the_rest(rig: Rig) 
         if stage == "load" and done >= 1:
             stop.set()
 
-    plan = plan_of(rig.cycle_id, *(create(f"p{number:03}") for number in range(400)))
+    plan = plan_of(rig.cycle_id, *(create(f"p{number:03}") for number in range(250)))
     outcomes = rig.apply(plan=plan, stop=stop, progress=watch)
     done = outcomes["status"].eq("success").sum()
-    assert 0 < done < 400
+    assert 0 < done < 250
     assert len(rig.logins()) == done == len(rig.ledger.links("acme"))
     left = outcomes[outcomes["status"].ne("success")]
     assert set(left["error_code"]) == {"NotAttempted"}
     assert rig.ledger.open_requests("acme") == []
-    assert len(rig.ledger.activities()) == 400
+    assert len(rig.ledger.activities()) == 250
     again = rig.apply(plan=plan)
     assert set(again["status"]) == {"success"}
-    assert len(rig.logins()) == 400
-    assert len(rig.state.change_log) == 400
-    assert len(rig.ledger.activities()) == 400
+    assert len(rig.logins()) == 250
+    assert len(rig.state.change_log) == 250
+    assert len(rig.ledger.activities()) == 250
 
 
 def test_a_plan_for_a_cycle_that_does_not_hold_the_job_is_refused(rig: Rig) -> None:

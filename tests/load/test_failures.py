@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import orjson
 import pytest
@@ -11,10 +12,10 @@ from deployments.sandbox.faults import FaultKind
 from tasks.ledger.records import State
 from tasks.load.patience import Patience
 from tasks.model import Operation
-from tests.load.rig import BRISK, DELETE, READ, UPSERT, Rig, Row, create
+from tests.load.rig import DELETE, READ, UPSERT, Rig, Row, create
 
 LOST = [FaultKind.LOST_RESPONSE, FaultKind.RESET, FaultKind.TIMEOUT, FaultKind.INTERNAL, FaultKind.UNAVAILABLE]
-TOO_LONG = {"FirstName": "x" * 60}
+TOO_LONG: dict[str, Any] = {"FirstName": "x" * 60}
 
 
 @pytest.mark.parametrize("kind", [*LOST, FaultKind.ERROR_ON_200])
@@ -121,7 +122,7 @@ def test_a_success_that_changed_nothing_is_a_failure(rig: Rig) -> None:
 @pytest.mark.parametrize("operation", [Operation.DISABLE, Operation.DELETE])
 def test_a_removal_that_was_only_answered_is_a_failure(rig: Rig, operation: Operation) -> None:
     uri = rig.linked("jane")
-    rig.strike(FaultKind.NOT_APPLIED, endpoint="*", count=1)
+    rig.strike(FaultKind.NOT_APPLIED, endpoint=UPSERT if operation is Operation.DISABLE else DELETE)
     row = rig.apply(Row("jane", operation, target_uri=uri)).iloc[0]
     assert (row["status"], row["error_code"]) == ("failure", "NotApplied")
     assert rig.link("jane")["target_uri"] == uri
@@ -255,7 +256,7 @@ def test_dates_that_are_written_alone_keep_the_other_one(rig: Rig) -> None:
 
 
 def test_a_report_whose_second_step_has_no_answer_is_finished_later(rig: Rig) -> None:
-    supervises = {"PermissionSets": ["User", "Supervisor"]}
+    supervises: dict[str, Any] = {"PermissionSets": ["User", "Supervisor"]}
     rig.strike(FaultKind.RESET, containing='"target":{"uri"')
     outcomes = rig.apply(create("a", supervisor="b", **supervises), create("b", supervisor="a", **supervises))
     assert sorted(outcomes["status"]) == ["success", "warning"]
@@ -265,13 +266,3 @@ def test_a_report_whose_second_step_has_no_answer_is_finished_later(rig: Rig) ->
     assert settled["status"].tolist() == ["success"]
     assert {rig.account("a")["supervisor"], rig.account("b")["supervisor"]} == {rig.uri("a"), rig.uri("b")}
     assert len(rig.ledger.activities()) == 2
-
-
-def test_a_cap_on_requests_is_held(rig: Rig) -> None:
-    from tasks.load.patience import Pace, Stop
-
-    stop = Stop()
-    pace = Pace(3, stop, BRISK)
-    assert [pace.turn() for _ in range(3)] == [True] * 3
-    stop.order("enough")
-    assert not pace.turn()

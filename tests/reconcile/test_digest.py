@@ -6,7 +6,7 @@ import uuid
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.reconcile.columns import new_ids
@@ -30,6 +30,7 @@ def test_people_who_are_not_wanted_have_no_digest() -> None:
 cells = st.one_of(st.none(), st.text(alphabet=";:=~a1", max_size=4))
 
 
+@settings(deadline=None)
 @given(st.tuples(cells, cells, st.booleans()), st.tuples(cells, cells, st.booleans()))
 def test_two_accounts_are_spelled_alike_only_when_they_are_alike(
     one: tuple[str | None, str | None, bool], other: tuple[str | None, str | None, bool]

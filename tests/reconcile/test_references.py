@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.model import CycleKind, Operation
@@ -74,6 +74,7 @@ def test_a_supervisor_whose_creation_is_held_is_not_waited_for() -> None:
     assert "Supervisor" not in changes_of(plan, "ann")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-1, 30), min_size=1, max_size=31))
 def test_every_circle_is_opened_once_and_depths_count_the_steps(waits: list[int]) -> None:
     waits_for = np.array([step if step < len(waits) else -1 for step in waits], np.int64)

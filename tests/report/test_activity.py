@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.report.activity import COLUMNS, account_names, activities_of, changes_in, shown_value
@@ -26,6 +26,7 @@ def test_changes_are_told_with_before_and_after() -> None:
     assert json.loads(frame.at["s-jane.doe", "refused"]) == ["Supervisor"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)), max_size=5))
 def test_any_text_survives_in_changes(values: list[str | None]) -> None:
     case = Case("a", "confirmed", "update", changes=tuple((f"A{n}", None, value) for n, value in enumerate(values)))

@@ -54,8 +54,14 @@ def without_empty(lists: pa.Array, values: pa.Array | None = None) -> pa.Array:
     """Give lists without their null and empty texts; `values`, when given, stand in for the lists' values."""
     flat = lists.flatten() if values is None else values
     kept = pc.fill_null(pc.not_equal(flat, ""), False)
-    if values is None and pc.all(kept).as_py():
-        return lists
+    if pc.all(kept).as_py() is not False:
+        return lists if values is None else _lists_like(lists, values)
     parents = pc.list_parent_indices(lists).filter(kept).to_numpy()
     offsets = np.searchsorted(parents, np.arange(len(lists) + 1)).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), flat.filter(kept), mask=lists.is_null())
+
+
+def _lists_like(lists: pa.Array, values: pa.Array) -> pa.Array:
+    """Give lists of the same lengths with other values."""
+    offsets = lists.offsets
+    return pa.ListArray.from_arrays(pc.subtract(offsets, offsets[0]), values, mask=lists.is_null())

@@ -116,9 +116,7 @@ class _Run:
             # An attribute that is not there is null to the function, as a single value that is not there.
             lists = pc.if_else(absent, pa.scalar([None], LIST), lists)
         parents = pc.list_parent_indices(lists)
-        spread = [
-            None if one is None else one if one.constant else Column(one.data.take(parents)) for one in given[1:]
-        ]
+        spread = [None if one is None else one if one.constant else Column(one.data.take(parents)) for one in given[1:]]
         column, signals = self.whole([Column(lists.flatten()), *spread], len(parents))
         values = converted_text(column).plain(len(parents))
         kept = values.is_valid()

@@ -21,7 +21,7 @@ decision has its test in `tests/transform/expressions`.
 - Null otherwise: null in, null out; a null suffix of Append, prefix of Prepend or operand of `&` adds nothing. An
   empty text is not a date: date functions fail on it, and give null for null.
 - Multi-valued attributes: functions from text to text take each value; where one value is needed, one value counts
-  as that, none as null, several are an error. A list without values counts as absent.
+  as that, none as null, several are an error. A list without values counts as absent, one of "" only as empty.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ PATTERN_SECONDS: Final = 0.25
 """Longest that one regular expression may take over one value."""
 PATTERN_SECONDS_IN_ALL: Final = 120.0
 """Longest that the regular expressions of one evaluation may take over all rows."""
-PATTERN_TIMEOUTS: Final = 8
+PATTERN_TIMEOUTS: Final = 4
 """Values over `PATTERN_SECONDS` after which a pattern is not tried any more in one evaluation."""
 
 

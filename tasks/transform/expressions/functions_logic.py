@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.transform.expressions.arrays import WHITE
+from tasks.transform.expressions.arrays import WHITE, without_empty
 from tasks.transform.expressions.coerce import coerced, mask_of, single, truths
 from tasks.transform.expressions.columns import (
     BOOLEAN,
@@ -181,10 +181,10 @@ def _even_pairs(call: Call) -> ExpressionError | None:
 
 
 def empty_mask(result: Result, count: int) -> Mask:
-    """Give the rows whose value is null, "", or a list without values."""
+    """Give the rows whose value is null, "", or a list without values other than ""."""
     column = result.column
     if column.listed:
-        absent = pc.equal(pc.fill_null(pc.list_value_length(column.data), 0), 0)
+        absent = pc.equal(_lengths(without_empty(column.data)), 0)
     elif column.type == TEXT:
         absent = _over_values(column, lambda data: pc.fill_null(pc.equal(data, ""), True), True)
     else:
@@ -195,9 +195,12 @@ def empty_mask(result: Result, count: int) -> Mask:
 def _null_mask(result: Result, count: int) -> Mask:
     """Give the rows whose value is null; a multi-valued attribute without values is not there either."""
     column = result.column
-    if column.listed:
-        return empty_mask(result, count)
-    return _spread(column.data.is_null(), column, count)
+    absent = pc.equal(_lengths(column.data), 0) if column.listed else column.data.is_null()
+    return _spread(absent, column, count)
+
+
+def _lengths(lists: pa.Array) -> pa.Array:
+    return pc.fill_null(pc.list_value_length(lists), 0)
 
 
 def _over_values(column: Column, work: object, null: bool) -> pa.Array:
@@ -249,8 +252,9 @@ def _tested(name: str, test: object) -> Function:
 
 
 def _is_string(result: Result, count: int) -> Mask:
+    """One value counts as a text, several do not."""
     if result.column.listed:
-        return np.full(count, False)
+        return _spread(pc.equal(_lengths(result.column.data), 1), result.column, count)
     return ~_null_mask(result, count)
 
 
@@ -296,7 +300,7 @@ def _select_unique(_call: Operation, arguments: Sequence[Bound], frame: Frame) -
             continue
         rows = np.flatnonzero(open_rows)
         part = frame if len(rows) == frame.count else frame.filter(open_rows)
-        result = part.evaluate(argument.operation)
+        result = _one_value(part.evaluate(argument.operation), part.count)
         proposed = ~empty_mask(result, part.count)
         free = proposed & ~_taken(part, result, proposed)
         settled = free if result.signals is None else free | result.signals.raised
@@ -312,13 +316,17 @@ def _select_unique(_call: Operation, arguments: Sequence[Bound], frame: Frame) -
     return Result(chosen.column, first(chosen.signals, taken))
 
 
+def _one_value(result: Result, count: int) -> Result:
+    if not result.column.listed:
+        return result
+    column, several = single(result.column, count, "argument uniqueValueRule of SelectUniqueValue")
+    return Result(column, first(result.signals, several))
+
+
 def _taken(frame: Frame, result: Result, proposed: Mask) -> Mask:
     if frame.context.taken is None or not proposed.any():
         return np.full(frame.count, False)
-    column = result.column
-    if column.listed:
-        column, _ = single(column, frame.count, "SelectUniqueValue")
-    values = pc.fill_null(as_text(column).plain(frame.count), "")
+    values = pc.fill_null(as_text(result.column).plain(frame.count), "")
     exists: Mask = pc.fill_null(frame.context.taken(values), False).to_numpy(zero_copy_only=False)
     return exists
 

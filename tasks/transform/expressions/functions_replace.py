@@ -202,7 +202,7 @@ def _literal_columns(source: pa.Array, find: str, new: pa.Array | str | None) ->
     if isinstance(new, pa.Array):
         return None
     put = new or ""
-    growth = (pc.max(pc.count_substring(source, find)).as_py() or 0) * len(put) if len(put) > len(find) else 0
+    growth = longest(source) // len(find) * max(len(put) - len(find), 0)
     return pc.replace_substring(source, find, put) if fits(source, further=growth) else None
 
 

@@ -72,6 +72,8 @@ def _joined(separator: str | None, *sources: str | None) -> str:
 
 
 def _join_columns(separator: pa.Array | str | None, *sources: pa.Array | str | None) -> pa.Array | None:
+    if len(sources) == 1:
+        return pc.fill_null(sources[0], "")
     between = [separator] * (len(sources) - 1)
     if isinstance(separator, pa.Array) or not fits(*sources, *between):
         return None

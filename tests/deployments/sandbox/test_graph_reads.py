@@ -256,13 +256,17 @@ def test_an_assignment_goes_and_comes_with_its_person(own: Caller) -> None:
     own.tenant.assign(person, own.tenant.role("User").id)
     own.tenant.assign(person, DEFAULT_ACCESS)
     url = f"servicePrincipals/{own.tenant.service_principal_id}/appRoleAssignedTo?$top=999"
-    seen = []
-    for step in (lambda: None, lambda: own.tenant.soft_delete(person), lambda: own.tenant.restore(person)):
-        step()
-        seen.append(sum(a["principalId"] == person for a in own.all(url)))
+
+    def held() -> int:
+        return sum(a["principalId"] == person for a in own.all(url))
+
+    before = held()
+    own.tenant.soft_delete(person)
+    deleted = held()
+    own.tenant.restore(person)
+    restored = held()
     own.tenant.unassign(person, DEFAULT_ACCESS)
-    seen.append(sum(a["principalId"] == person for a in own.all(url)))
-    assert seen == [2, 0, 2, 1]
+    assert (before, deleted, restored, held()) == (2, 0, 2, 1)
 
 
 def test_a_persons_assignments_are_their_own_and_their_groups(own: Caller) -> None:

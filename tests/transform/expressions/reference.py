@@ -111,7 +111,7 @@ def numeric(value: Value) -> float | None:
 
 
 def empty(value: Value) -> bool:
-    return value is None or value in ("", [])
+    return not any(value) if isinstance(value, list) else value is None or value == ""
 
 
 def _value(node: Node, row: Row) -> Value:
@@ -197,7 +197,7 @@ def _coalesce(arguments: Sequence[Node | None], row: Row) -> Value:
         value = None if argument is None else _value(argument, row)
         if not empty(value):
             return value
-        blank = "" if value == "" else blank
+        blank = blank if value is None or value == [] else ""
     return blank
 
 
@@ -441,7 +441,7 @@ ANY: dict[str, Callable[..., Value]] = {
     "IsNothing": lambda value: value is None or value == [],
     "IsNullOrEmpty": empty,
     "IsPresent": lambda value: not empty(value),
-    "IsString": lambda value: value is not None and not isinstance(value, list),
+    "IsString": lambda value: value is not None and not (isinstance(value, list) and len(value) != 1),
     "IgnoreFlowIfNullOrEmpty": _ignore,
     "Redact": lambda value: value,
     "Count": lambda values: len(_listed(values)),

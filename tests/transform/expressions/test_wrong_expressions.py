@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tasks.model import BadInputError
-from tasks.transform.expressions.engine import ExpressionError, compile_expression
+from tasks.transform.expressions.engine import compile_expression
+from tasks.transform.expressions.errors import ExpressionError
 
 ATTRIBUTES = ["givenName", "surname", "mail"]
 
@@ -15,7 +16,7 @@ ATTRIBUTES = ["givenName", "surname", "mail"]
     [
         ("", 1, 1, "is empty"),
         (" \n ", 1, 1, "is empty"),
-        ('Join(",", [mail]', 1, 16, "ends too early"),
+        ('Join(",", [mail]', 1, 17, "ends too early"),
         ('Join(",",\n  [mail]))', 2, 10, "expected the end"),
         ('Append([mail], "x)', 1, 16, "no closing quotation mark"),
         ("Append([mail, 1)", 1, 8, "no closing square bracket"),
