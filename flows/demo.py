@@ -31,8 +31,8 @@ def run_demo(console: Console, *, users: int, seed: int, folder: Path, serve: bo
     console.print(Rule("Replicon provisioning: demo"))
     console.print(
         Text(
-            f"A sandbox on this machine plays Microsoft Entra ID with {users:,} people and Replicon, where a few of them "
-            "are already. Everything below happens over HTTP, as it would with the real ones."
+            f"A sandbox on this machine plays Microsoft Entra ID with {users:,} people and Replicon, where some of "
+            "them are already. Everything below happens over HTTP, as it would with the real ones."
         )
     )
     # Its own Prefect, whatever this machine is set up for: the demo leaves no trace elsewhere.

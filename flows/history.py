@@ -39,7 +39,7 @@ def report_command(job: Job, cycle_id: str) -> str:
     return f"provision report {job.file} --cycle {cycle_id}"
 
 
-def facts_of(parts: Parts, cycle: Cycle, manifest: Manifest, plan: Plan) -> CycleFacts:
+def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
     """Give the facts of a cycle that has just been carried out."""
     ledger, job = parts.ledger, parts.job
     return CycleFacts(
@@ -51,7 +51,7 @@ def facts_of(parts: Parts, cycle: Cycle, manifest: Manifest, plan: Plan) -> Cycl
         started_at=cycle.memory.now,
         ended_at=ledger.now(),
         linked=len(ledger.links(job.name)),
-        manifest=manifest,
+        manifest=plan.manifest,
         quarantine=ledger.job_state(job.name).quarantine_reason,
         notes=plan.verdict.reasons,
         see=report_command(job, cycle.cycle_id),

@@ -13,10 +13,9 @@ from flows.progress import bars, current
 from tasks.extract.assignments import extract_assignments
 from tasks.model import CycleChoice, Decision, ExitCode, Operation, Plan, Progress, silent
 from tasks.reconcile.plan import make_plan
-from tasks.report.activity import activities_of
-from tasks.report.cycle import CycleFacts, Told
-from tasks.report.terminal import activity_report
-from tasks.report.verdict import StateName, judge
+from tasks.report.cycle import CycleFacts
+from tasks.report.terminal import plan_report
+from tasks.report.verdict import StateName
 from tasks.transform.accounts import to_accounts
 
 NO_CYCLE = "plan only"
@@ -62,7 +61,6 @@ def show_plan(console: Console, job_file: Path, choice: CycleChoice = CycleChoic
         plan = plan_cycle(parts, choice, current())
         linked = len(parts.ledger.links(parts.job.name))
         ended_at = parts.ledger.now()
-    activities = activities_of(plan)
     facts = CycleFacts(
         job=parts.job.name,
         cycle_id=NO_CYCLE,
@@ -75,9 +73,9 @@ def show_plan(console: Console, job_file: Path, choice: CycleChoice = CycleChoic
         manifest=plan.manifest,
         notes=plan.verdict.reasons,
     )
-    verdict = judge(activities, complete=plan.manifest.complete, quarantine=plan.verdict.quarantine)
-    console.print(activity_report(activities, Told(facts, verdict)))
-    if verdict.state is not StateName.COMPLETED:
+    report = plan_report(plan, facts)
+    console.print(report)
+    if report.told.verdict.state is not StateName.COMPLETED:
         return ExitCode.HELD
     pending = plan.operations["decision"].eq(Decision.GO) & plan.operations["operation"].ne(Operation.NONE)
     return ExitCode.PENDING if pending.any() else ExitCode.DONE

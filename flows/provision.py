@@ -1,6 +1,8 @@
 """One provisioning cycle: extract -> transform -> reconcile -> load -> report."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 from prefect.client.orchestration import get_client
@@ -14,7 +16,7 @@ from flows.parts import Parts, open_parts
 from flows.progress import current
 from tasks.extract.task import extract_assignments_task
 from tasks.load.task import load_task
-from tasks.model import CycleChoice, Extraction
+from tasks.model import CycleChoice, Plan
 from tasks.reconcile.task import reconcile_task
 from tasks.report.cycle import Told
 from tasks.report.task import report_task
@@ -56,23 +58,23 @@ def provision(job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, apply_f
         )
         if memory.first and not apply_first_plan:
             plan = only_planned(plan)
-        load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress)
-        facts = facts_of(parts, held, extraction.manifest, plan)
+        _ = load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress)
+        facts = facts_of(parts, held, plan)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, plan))
-        _end(parts, held, extraction, told, applied=not memory.first or apply_first_plan)
+        _end(parts, held, plan, told, extraction.watermark if apply_first_plan or not memory.first else None)
     _rename(f"{facts.title} · {told.verdict.sentence}")
     return Completed(message=told.verdict.sentence, data=told)
 
 
-def _end(parts: Parts, held: Cycle, extraction: Extraction, told: Told, *, applied: bool) -> None:
-    """Record how the cycle ended; its watermark counts only when its plan was carried out from a complete read."""
-    whole = applied and extraction.manifest.complete
+def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, watermark: Mapping[str, Any] | None) -> None:
+    """Record how the cycle ended; the job's watermark moves only to where a whole read got."""
+    moves = watermark is not None and plan.manifest.complete
     parts.ledger.end_cycle(
         held.cycle_id,
         told.verdict.state,
-        watermark=extraction.watermark if whole else None,
-        mapping_digest=parts.mapping.digest if whole else None,
-        manifest=extraction.manifest,
+        watermark=watermark if moves else None,
+        mapping_digest=plan.mapping_digest if moves else None,
+        manifest=plan.manifest,
         counts={group.value: count for group, count in told.verdict.counts.items()},
         message=told.verdict.sentence,
     )

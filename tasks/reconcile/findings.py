@@ -93,9 +93,12 @@ def _passed_over(gathered: Gathered) -> Findings:
 
 
 def _unqualified(gathered: Gathered) -> Findings:
-    """People who were never provisioned and are not active: no account is ever created for them."""
+    """People who were never provisioned and are not active: no account is ever created for them.
+
+    Of who is gone for good and has no link, nothing is left to be said.
+    """
     standing = gathered.standing
-    people = np.flatnonzero(~standing.linked & ~standing.active & ~standing.alone)
+    people = np.flatnonzero(~standing.linked & ~standing.active & ~standing.alone & ~standing.gone)
     situation = take(standing.situation, people)
     out = pc.equal(situation, Situation.OUT_OF_SCOPE.value)
     scope = joined("not in scope: ", pc.coalesce(take(standing.scope_reason, people), "not assigned"), ".")

@@ -151,11 +151,11 @@ def _together(found: Sequence[Found]) -> Found:
 
 
 def _anchors(standing: Standing, links: Links, matches: pd.DataFrame, dead: Mask, *, creates: bool) -> Anchors:
-    """Give everybody who has an account, or gets one by this plan."""
+    """Give everybody who has an account, or gets one by this plan; nobody refers to people deleted for good."""
     usable = [Situation.FOUND.value, *([Situation.ABSENT.value] if creates else [])]
     coming = matches[matches["situation"].isin(usable)]
     people = coming["person"].to_numpy(dtype=np.int64)
-    lost = pc.is_in(links.source_id, value_set=standing.source_id.filter(pa.array(dead)))
+    lost = pc.is_in(links.source_id, value_set=standing.source_id.filter(pa.array(dead | standing.gone)))
     alive = pc.invert(lost)
     return Anchors(
         pa.concat_arrays([links.source_id.filter(alive), take(standing.source_id, people)]),

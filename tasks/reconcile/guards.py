@@ -90,6 +90,17 @@ def shrinkage(evidence: Evidence, guards: Guards) -> str | None:
     return None
 
 
+def trusted(evidence: Evidence, guards: Guards) -> Manifest:
+    """Give the read's manifest, not complete when it fell implausibly short of the last complete one.
+
+    Otherwise the next cycle would measure itself by the shrunken read and find nothing amiss.
+    """
+    short = shrinkage(evidence, guards)
+    if short is None:
+        return evidence.manifest
+    return dataclasses.replace(evidence.manifest, complete=False, missing=(*evidence.manifest.missing, short))
+
+
 def _excess(operations: pd.DataFrame, guards: Guards, links: pd.DataFrame) -> str | None:
     """Say that the removals are over the threshold; null when they are not."""
     removed = operations.loc[_removals(operations), "source_id"]

@@ -56,7 +56,8 @@ def make_plan(
     """Plan everything that makes the target agree with `accounts`.
 
     `links` and `skips` are the ledger's frames: who is linked to which account, and which skips were told before and
-    are not repeated. `last_complete` is the manifest of the last complete read. An incremental cycle does not read
+    are not repeated. `last_complete` is the manifest of the last complete read; one that falls implausibly short of it
+    does not count as complete in the plan. An incremental cycle does not read
     the accounts of people whose wanted account is the one last written.
 
     In the plan, GO with the operation NONE means: nothing is sent, and the link with its digest is remembered (a
@@ -75,7 +76,7 @@ def make_plan(
         kind=kind,
         created_at=now,
         mapping_digest=accounts.mapping_digest,
-        manifest=manifest,
+        manifest=guards.trusted(evidence, job.guards),
         operations=operations,
         changes=changes,
         verdict=verdict,

@@ -13,7 +13,7 @@ from tests.reconcile.world import MemoryTarget, Person, Value, World, manifest, 
 
 IDS = ("a", "b", "c", "d", "e")
 few = settings(
-    max_examples=200 if os.environ.get("PROVISION_LONG") else 10,
+    max_examples=100 if os.environ.get("PROVISION_LONG") else 10,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.model import CycleKind, Operation
+from tasks.model import CycleKind, Operation, Presence
 from tasks.reconcile.references import depths
 from tests.reconcile.world import World, changes_of, person, rows_of
 
@@ -65,6 +65,15 @@ def test_nobody_is_their_own_supervisor() -> None:
     plan = world.run([person("a", Supervisor="a")])
     assert "Supervisor" not in changes_of(plan, "a")
     assert world.plan([person("a", Supervisor="a")]).operations.empty
+
+
+def test_a_supervisor_deleted_for_good_is_not_written() -> None:
+    world = World()
+    world.run([person("boss")])
+    everybody = [person("ann", Supervisor="boss"), person("boss", presence=Presence.HARD_DELETED)]
+    plan = world.run(everybody)
+    assert "Supervisor" not in changes_of(plan, "ann")
+    assert world.plan(everybody[:1]).operations.empty
 
 
 def test_a_supervisor_whose_creation_is_held_is_not_waited_for() -> None:
