@@ -13,9 +13,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from tasks.ledger.database import upsert
-from tasks.ledger.frames import ESCROW_COLUMNS, fetch
+from tasks.ledger.frames import ESCROW_COLUMNS, chunks, fetch
 from tasks.ledger.records import Ending
 from tasks.ledger.tables import ESCROW
+from tasks.model import Status
 
 RETRIES: Final = tuple(dt.timedelta(hours=hours) for hours in (6, 12, *range(24, 24 * 28 + 1, 24)))
 """When a person is tried again, counted from the first failure, once the next cycle has tried in vain: after 6, 12 and
@@ -30,17 +31,21 @@ def next_retry(first_failed_at: dt.datetime, now: dt.datetime, attempts: int) ->
 
 
 def settle(connection: sa.Connection, job: str, endings: Sequence[Ending], now: dt.datetime) -> None:
-    """Put those that are to be tried again into the escrow, and let the others out."""
+    """Put those that are to be tried again into the escrow, and let those out that succeeded."""
     people = [ending.change.source_id for ending in endings]
     found = connection.execute(sa.select(ESCROW).where(ESCROW.c.job == job, ESCROW.c.source_id.in_(people)))
     held = {row.source_id: row for row in found}
-    out = [{"person": source_id} for ending in endings if not ending.escrow and (source_id := _of(ending)) in held]
-    if out:
-        leaving = ESCROW.delete().where(ESCROW.c.job == job, ESCROW.c.source_id == sa.bindparam("person"))
-        connection.execute(leaving, out)
+    done = [_of(ending) for ending in endings if ending.status is Status.SUCCESS and _of(ending) in held]
+    forget(connection, job, done)
     failed = [_row(job, ending, held.get(_of(ending)), now) for ending in endings if ending.escrow]
     if failed:
         connection.execute(upsert(connection, ESCROW), failed)
+
+
+def forget(connection: sa.Connection, job: str, source_ids: Sequence[str]) -> None:
+    """Let people out of the escrow: there is nothing left to try."""
+    for part in chunks(source_ids):
+        connection.execute(ESCROW.delete().where(ESCROW.c.job == job, ESCROW.c.source_id.in_(part)))
 
 
 def read(connection: sa.Connection, job: str) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from tasks.ledger.cycles import JobState, JobStatus
 from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
 from tasks.ledger.records import Moves, Request
-from tasks.model import CycleKind, HeldError, Manifest
+from tasks.model import CycleKind, Decision, HeldError, Manifest
 
 
 def utc_now() -> dt.datetime:
@@ -210,12 +210,14 @@ class Ledger:
         *,
         links_rows: Sequence[Mapping[str, Any]] = (),
         told: Collection[str] = (),
+        look_again: Sequence[str] = (),
     ) -> None:
         """Record many rows that needed no request, in one transaction; callers pass some thousands at a time.
 
         Activities have every column of `ACTIVITY_COLUMNS` but job and cycle, links every one of `LINK_COLUMNS` but
         `linked_at`; what an existing link remembers as written stays. The activities whose change is in `told` are
-        skips to be remembered as told.
+        skips to be remembered as told. The links of the people in `look_again` forget their digest. Whoever gets a link
+        or is skipped leaves the escrow.
         """
         with self._database.writing() as connection:
             locks.check(connection, job, cycle_id)
@@ -223,6 +225,9 @@ class Ledger:
             links.put(connection, job, [{**row, "job": job, "linked_at": now} for row in links_rows])
             activities.put(connection, [{**row, "job": job, "cycle_id": cycle_id} for row in activities_rows])
             links.put_skips(connection, [_skip(job, row) for row in activities_rows if row["change_id"] in told])
+            links.look_again(connection, job, look_again)
+            passed = [row["source_id"] for row in activities_rows if row["decision"] == Decision.SKIP]
+            escrow.forget(connection, job, [row["source_id"] for row in links_rows] + passed)
 
     def activities(
         self,

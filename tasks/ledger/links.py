@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pandas as pd
@@ -18,12 +18,16 @@ from tasks.ledger.frames import LINK_COLUMNS, SKIP_COLUMNS, chunks, fetch
 from tasks.ledger.records import Ending, Keep, Link
 from tasks.ledger.tables import LINKS, SKIPS
 
+_MANY: Final = 20_000
+"""From how many people on all links are read at once instead."""
+
 
 def read(connection: sa.Connection, job: str, source_ids: Sequence[str] | None = None) -> pd.DataFrame:
     """Give the links of `job` (`LINK_COLUMNS`), all or those of `source_ids`."""
     chosen = sa.select(LINKS).where(LINKS.c.job == job)
-    if source_ids is None:
-        return fetch(connection, LINKS, LINK_COLUMNS, chosen)
+    if source_ids is None or len(source_ids) > _MANY:
+        whole = fetch(connection, LINKS, LINK_COLUMNS, chosen)
+        return whole if source_ids is None else whole[whole["source_id"].isin(source_ids)].reset_index(drop=True)
     parts = [
         fetch(connection, LINKS, LINK_COLUMNS, chosen.where(LINKS.c.source_id.in_(part))) for part in chunks(source_ids)
     ]
@@ -43,14 +47,7 @@ def settle(connection: sa.Connection, job: str, endings: Sequence[Ending], now: 
     ended = [_person(ending) for ending in endings if ending.link is Keep.END]
     if ended:
         connection.execute(_OF_PERSON.where(LINKS.c.job == job), ended)
-    again = [_person(ending) for ending in endings if ending.link is Keep.LOOK_AGAIN]
-    if again:
-        connection.execute(
-            LINKS.update()
-            .where(LINKS.c.job == job, LINKS.c.source_id == sa.bindparam("person"))
-            .values(account_digest=None),
-            again,
-        )
+    look_again(connection, job, [ending.change.source_id for ending in endings if ending.link is Keep.LOOK_AGAIN])
     made = [(ending, ending.link) for ending in endings if isinstance(ending.link, Link)]
     if made:
         people = [ending.change.source_id for ending, _ in made]
@@ -68,6 +65,14 @@ def _put(connection: sa.Connection, job: str, rows: Sequence[Mapping[str, Any]],
     if rows:
         connection.execute(upsert(connection, LINKS, keep=keep), [dict(row) for row in rows])
         forget_skips(connection, job, [row["source_id"] for row in rows])
+
+
+def look_again(connection: sa.Connection, job: str, source_ids: Sequence[str]) -> None:
+    """Forget these people's digests, so that the next cycle compares their accounts whatever the source says."""
+    for part in chunks(source_ids):
+        connection.execute(
+            LINKS.update().where(LINKS.c.job == job, LINKS.c.source_id.in_(part)).values(account_digest=None)
+        )
 
 
 def read_skips(connection: sa.Connection, job: str) -> pd.DataFrame:

@@ -130,7 +130,7 @@ class Ending:
     duration_ms: int
     link: Link | Keep = Keep.AS_IS
     escrow: bool = False
-    """Whether it is to be tried again; else the person leaves the escrow."""
+    """Whether it is to be tried again. Otherwise a success lets the person out of the escrow."""
     open: bool = False
     """Whether its last request is still without an answer: it stays in the journal to be settled."""
     decision: Decision = Decision.GO

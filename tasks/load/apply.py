@@ -79,8 +79,12 @@ def _execute(
     )
     schedule = Schedule(standing.going, plan.changes, plan.mapping_digest, target.schema)
     execution = Execution(setting, schedule, standing.accounts, stop)
-    execution.run()
-    reason, remedy = outcome.said_not_attempted(stop.reason)
-    left = standing.going.iloc[schedule.rest()].assign(error_code=policy.NOT_ATTEMPTED, reason=reason, remedy=remedy)
-    skipped = record_skipped(left, plan, ledger, job.name, target.schema)
+    try:
+        execution.run()
+    finally:
+        # A cancellation passes through here as an exception; what its turn did not come for is told all the same.
+        left = standing.going.iloc[schedule.rest()]
+        reason, remedy = outcome.said_not_attempted(stop.reason)
+        left = left.assign(error_code=policy.NOT_ATTEMPTED, reason=reason, remedy=remedy)
+        skipped = record_skipped(left, plan, ledger, job.name, target.schema)
     return [outcome.frame_of(execution.endings), skipped]

@@ -12,7 +12,7 @@ import datetime as dt
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
@@ -67,15 +67,15 @@ class Execution:
         self._schedule = schedule
         self._accounts = accounts
         self._stop = stop
-        pace = Pace(setting.requests_per_minute, stop, setting.patience)
-        self._pace = pace
-        self._sender = Sender(setting.target, pace, stop, setting.patience)
-        self._news: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._pace = Pace(setting.requests_per_minute, stop, setting.patience)
+        self._sender = Sender(setting.target, self._pace, stop, setting.patience)
+        self._news: queue.SimpleQueue[tuple[Callable[[Any], None], Any]] = queue.SimpleQueue()
         self._moves = Moves()
         self._prepared: deque[Item] = deque()
         self._answered: list[Item] = []
         self._oldest_answer = 0.0
         self._preparing = self._sending = self._reading = 0
+        self._holders: dict[str, str] = {}
         self._claimed: dict[str, str] = {}
         self._silent_in_a_row = 0
         self._total = schedule.total
@@ -132,10 +132,24 @@ class Execution:
 
     def _take_news(self) -> None:
         """Wait for one piece of news and take in all that have come."""
+        news = []
         if self._preparing or self._sending or self._reading:
-            self._news.get()()
+            news.append(self._news.get())
         while not self._news.empty():
-            self._news.get()()
+            news.append(self._news.get())
+        self._look_up_holders(
+            answer.target_uri
+            for _, result in news
+            if isinstance(result, Sent) and (answer := result.written or result.existing) is not None
+        )
+        for then, result in news:
+            then(result)
+
+    def _look_up_holders(self, uris: Iterable[str]) -> None:
+        """Find out whom accounts are linked to that are new in this run; many at once, for each takes a query."""
+        new = [uri for uri in uris if uri not in self._claimed]
+        if new:
+            self._holders.update(self._setting.ledger.link_holders(self._setting.job, new))
 
     def _next_to_send(self) -> list[Item]:
         """Choose what is sent next: enough that no worker waits for the journal, and all of it marked before."""
@@ -197,7 +211,7 @@ class Execution:
 
         def tell(future: Future[Any]) -> None:
             error = future.exception()
-            self._news.put(partial(then, future.result() if error is None else error))
+            self._news.put((then, future.result() if error is None else error))
 
         pool.submit(work).add_done_callback(tell)
 
@@ -205,14 +219,13 @@ class Execution:
         """Claim the items' accounts for their people; end the items whose account is somebody else's."""
         for item in items:
             item.begin(self._now())
-        uris = [item.target_uri for item in items if item.target_uri is not None]
-        holders = self._setting.ledger.link_holders(self._setting.job, uris)
-        return [item for item in items if item.target_uri is None or self._claim(item, holders)]
+        self._look_up_holders(item.target_uri for item in items if item.target_uri is not None)
+        return [item for item in items if item.target_uri is None or self._claim(item)]
 
-    def _claim(self, item: Item, holders: Mapping[str, str]) -> bool:
+    def _claim(self, item: Item) -> bool:
         uri = item.target_uri
         assert uri is not None
-        holder = self._claimed.setdefault(uri, holders.get(uri, item.source_id))
+        holder = self._claimed.setdefault(uri, self._holders.get(uri, item.source_id))
         if holder == item.source_id:
             return True
         said = f"The account {item.target_name or uri} is linked to another person ({holder})."
@@ -293,7 +306,7 @@ class Execution:
     def _came_about(self, item: Item) -> bool:
         """Let everybody who waited for this account go on. False when it turned out to be somebody else's."""
         assert item.target_uri is not None
-        if not self._claim(item, self._setting.ledger.link_holders(self._setting.job, [item.target_uri])):
+        if not self._claim(item):
             return False
         self._accounts[item.source_id] = item.target_uri
         self._schedule.settled(item.source_id)
@@ -389,8 +402,7 @@ class Execution:
     def _end(self, ending: Ending) -> None:
         self._moves.endings.append(ending)
         self.endings.append(ending)
-        if ending.change.source_id not in self._accounts:
-            self._schedule.settled(ending.change.source_id)
+        self._schedule.settled(ending.change.source_id)
         self._setting.progress("load", len(self.endings), self._total, "")
 
     def _record(self) -> None:

@@ -32,6 +32,8 @@ def verified(item: Item, finding: Finding, now: dt.datetime) -> Ending:
     done = item.done or item.operation
     if done is Operation.DELETE:
         return _deleted(item, finding, now)
+    if not finding.there and done is Operation.DISABLE:
+        return _gone_already(item, now)
     if not finding.there:
         return failed(item, policy.NOT_APPLIED, "Replicon answered with success, and the account is not there.", now)
     lost = {name: f"{name}: it is not as it was written" for name in finding.differing} | item.refused
@@ -51,7 +53,6 @@ def verified(item: Item, finding: Finding, now: dt.datetime) -> Ending:
 
 def failed(item: Item, code: str, reason: str, now: dt.datetime, remedy: str | None = None) -> Ending:
     """Give the ending of an operation that was not done, or of which it is not known."""
-    gone = code == "InvalidAnchor"
     return _ending(
         item,
         item.done or item.operation,
@@ -60,7 +61,7 @@ def failed(item: Item, code: str, reason: str, now: dt.datetime, remedy: str | N
         " ".join([*item.notes, reason]),
         remedy or _AGAIN,
         now,
-        link=Keep.LOOK_AGAIN if gone else Keep.AS_IS,
+        link=Keep.LOOK_AGAIN,
         lost=tuple(filter(None, item.refused)),
     )
 
@@ -79,8 +80,7 @@ def gone(item: Item, error: RepliconError, now: dt.datetime) -> Ending:
     """Give the ending of an operation on an account that is not there any more."""
     if not item.removal:
         return failed(item, error.error_code, str(error), now, error.remedy)
-    reason = " ".join([*item.notes, "The account was gone from Replicon already."])
-    return _ending(item, item.operation, Status.SUCCESS, None, reason, None, now, link=Keep.END)
+    return _gone_already(item, now)
 
 
 def held(item: Item, doubt: str, now: dt.datetime) -> Ending:
@@ -93,13 +93,15 @@ def held(item: Item, doubt: str, now: dt.datetime) -> Ending:
         f"Held, nothing was removed: {doubt}.",
         "Nothing to mend if the person is back; else the next cycle looks again.",
         now,
+        link=Keep.LOOK_AGAIN,
         decision=Decision.HOLD,
     )
 
 
 def not_attempted(item: Item, why: str, now: dt.datetime) -> Ending:
     """Give the ending of an operation whose turn did not come."""
-    return _ending(item, item.operation, Status.SKIPPED, policy.NOT_ATTEMPTED, *said_not_attempted(why), now)
+    said = said_not_attempted(why)
+    return _ending(item, item.operation, Status.SKIPPED, policy.NOT_ATTEMPTED, *said, now, link=Keep.LOOK_AGAIN)
 
 
 def said_not_attempted(why: str) -> tuple[str, str]:
@@ -119,6 +121,11 @@ def frame_of(endings: Sequence[Ending]) -> pd.DataFrame:
         },
     }
     return pd.DataFrame({name: pd.array(columns[name], dtype=dtype) for name, dtype in OUTCOME_COLUMNS.items()})
+
+
+def _gone_already(item: Item, now: dt.datetime) -> Ending:
+    reason = " ".join([*item.notes, "The account was gone from Replicon already."])
+    return _ending(item, item.operation, Status.SUCCESS, None, reason, None, now, link=Keep.END)
 
 
 def _deleted(item: Item, finding: Finding, now: dt.datetime) -> Ending:

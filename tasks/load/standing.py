@@ -5,10 +5,11 @@ that were done before, that wait in escrow, or that the plan no longer fits. Who
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+import orjson
 import pandas as pd
 
 from tasks.ledger.frames import records
@@ -20,6 +21,7 @@ from tasks.load.work import PENDING
 from tasks.model import (
     OUTCOME_COLUMNS,
     STRING,
+    STRINGS,
     Decision,
     Operation,
     Plan,
@@ -33,6 +35,11 @@ _BULK: Final = 5_000
 _LEAVING: Final = (Situation.OUT_OF_SCOPE, Situation.SOURCE_DISABLED, Situation.SOURCE_DELETED)
 _LINKING: Final = (Situation.FOUND, Situation.MISSING)
 _AGAIN: Final = "Nothing to mend: the next cycle plans it again."
+_LINKED: Final = ("source_id", "source_name", "target_uri", "target_name", "account_digest")
+_TOLD: Final = (
+    *("change_id", "source_id", "source_name", "target_uri", "target_name", "situation", "operation", "decision"),
+    *("error_code", "reason", "remedy"),
+)
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -55,7 +62,8 @@ class Standing:
 
 def sort_out(plan: Plan, ledger: Ledger, job: str) -> Standing:
     """Compare the plan with what the ledger knows by now."""
-    rows = plan.operations.assign(remedy=pd.Series(None, index=plan.operations.index, dtype=STRING), repeated=False)
+    rows = plan.operations.reset_index(drop=True)
+    rows = rows.assign(remedy=pd.Series(None, index=rows.index, dtype=STRING), repeated=False)
     go = _mask(rows["decision"].eq(Decision.GO))
     writes = go & _mask(rows["operation"].ne(Operation.NONE))
     links = ledger.links(job, _people(rows[go], plan.changes))
@@ -68,14 +76,17 @@ def sort_out(plan: Plan, ledger: Ledger, job: str) -> Standing:
         (_taken(rows, linked_to, ledger, job, left & ~writes), policy.CONFLICT, "The account is linked to another."),
     ):
         rows, left = _set_aside(rows, left, marked, code, reason)
-    rows, left = _waiting(rows, left & writes, ledger, job, plan.mapping_digest), left
-    waits = _mask(rows["error_code"].eq(policy.IN_ESCROW)) & left
+    rows, waits = _waiting(rows, left & writes, ledger, job, plan.mapping_digest)
+    going, remembered = left & writes & ~waits, left & ~writes
+    # Of an account that is made again, the link still has the old one.
+    made = rows.loc[going & _mask(rows["operation"].eq(Operation.CREATE)), "source_id"]
+    there = links[~_mask(links["source_id"].isin(made))]
     return Standing(
-        going=rows[left & writes & ~waits].reset_index(drop=True),
-        remembered=rows[left & ~writes].reset_index(drop=True),
-        rest=rows[~(left & ~waits) & ~finished].reset_index(drop=True),
+        going=rows[going].reset_index(drop=True),
+        remembered=rows[remembered].reset_index(drop=True),
+        rest=rows[~(going | remembered | finished)].reset_index(drop=True),
         finished=rows[finished].reset_index(drop=True),
-        accounts=dict(zip(links["source_id"].tolist(), links["target_uri"].tolist(), strict=True)),
+        accounts=dict(zip(there["source_id"].tolist(), there["target_uri"].tolist(), strict=True)),
     )
 
 
@@ -86,7 +97,7 @@ def record_rest(
     return pd.concat(
         [
             _recorded(standing.finished, ledger),
-            _remember(standing.remembered, plan, ledger, job, schema),
+            _remember(standing.remembered, plan, ledger, job),
             record_skipped(standing.rest, plan, ledger, job, schema),
         ],
         ignore_index=True,
@@ -97,27 +108,37 @@ def record_skipped(
     rows: pd.DataFrame, plan: Plan, ledger: Ledger, job: str, schema: Mapping[str, TargetAttribute]
 ) -> pd.DataFrame:
     """Record rows that are not carried out, unless they are `repeated`; give their outcomes."""
-    told = set(rows.loc[_mask(rows["decision"].eq(Decision.SKIP)) | _waits(rows), "change_id"])
-    for part in _parts(rows[~_mask(rows["repeated"])]):
-        activities = _activities(part, plan, Status.SKIPPED, ledger, schema)
-        ledger.put_bulk(job, plan.cycle_id, activities, told=told)
+    news = rows[~_mask(rows["repeated"])].reset_index(drop=True)
+    differences = Changes(news["change_id"], plan.changes, schema)
+    skipped = _mask(news["decision"].eq(Decision.SKIP) | news["error_code"].eq(policy.IN_ESCROW))
+    told = skipped & _mask(news["source_id"].notna())
+    meant = _mask(news["decision"].eq(Decision.GO))
+    for start in range(0, len(news), _BULK):
+        part = news.iloc[start : start + _BULK]
+        changes = [to_json(differences.of(place)) for place in part.index]
+        ledger.put_bulk(
+            job,
+            plan.cycle_id,
+            _activities(part, changes, Status.SKIPPED, ledger),
+            told=set(part.loc[told[part.index], "change_id"]),
+            look_again=part.loc[meant[part.index], "source_id"].tolist(),
+        )
     return _outcomes(rows, Status.SKIPPED, ledger)
 
 
-def _remember(
-    rows: pd.DataFrame, plan: Plan, ledger: Ledger, job: str, schema: Mapping[str, TargetAttribute]
-) -> pd.DataFrame:
+def _remember(rows: pd.DataFrame, plan: Plan, ledger: Ledger, job: str) -> pd.DataFrame:
     """Make or renew links. Only a link that is new, or a leaver's, is told: the others are as they were."""
-    news = _mask(rows["situation"].isin([*_LINKING, *_LEAVING]))
-    names = ("source_id", "source_name", "target_uri", "target_name", "account_digest")
-    for part in _parts(rows):
-        active = ~_mask(part["situation"].isin(_LEAVING))
-        links = [
-            {**row, "written": "{}", "active": bool(flag)}
-            for row, flag in zip(records(part, names), active.tolist(), strict=True)
-        ]
+    leaving = _mask(rows["situation"].isin(_LEAVING))
+    news = leaving | _mask(rows["situation"].isin(_LINKING))
+    for start in range(0, len(rows), _BULK):
+        part = rows.iloc[start : start + _BULK]
         told = part[news[part.index]]
-        ledger.put_bulk(job, plan.cycle_id, _activities(told, plan, Status.SUCCESS, ledger, schema), links_rows=links)
+        links = [
+            {**row, "written": "{}", "active": not flag}
+            for row, flag in zip(records(part, _LINKED), leaving[part.index].tolist(), strict=True)
+        ]
+        activities = _activities(told, ["[]"] * len(told), Status.SUCCESS, ledger)
+        ledger.put_bulk(job, plan.cycle_id, activities, links_rows=links)
     return _outcomes(rows, Status.SUCCESS, ledger)
 
 
@@ -126,13 +147,8 @@ def _recorded(rows: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     if rows.empty:
         return empty_frame(OUTCOME_COLUMNS)
     found = ledger.activities_of(rows["change_id"].tolist())
-    lists = found["refused"].str.slice(1, -1).str.replace('"', "").str.split(",")
-    empty = found["refused"].eq("[]")
-    return (
-        found.assign(refused=lists.where(~empty, None))
-        .reindex(columns=list(OUTCOME_COLUMNS))
-        .astype(dict(OUTCOME_COLUMNS))
-    )
+    lists = pd.Series([orjson.loads(text) for text in found["refused"]], index=found.index, dtype=STRINGS)
+    return found.assign(refused=lists)[list(OUTCOME_COLUMNS)].astype(dict(OUTCOME_COLUMNS))
 
 
 def _people(rows: pd.DataFrame, changes: pd.DataFrame) -> list[str]:
@@ -176,27 +192,25 @@ def _taken(rows: pd.DataFrame, linked_to: pd.Series, ledger: Ledger, job: str, r
     return new & (other | twice)
 
 
-def _waiting(rows: pd.DataFrame, writes: Mask, ledger: Ledger, job: str, mapping_digest: str) -> pd.DataFrame:
-    """Set aside whoever is in escrow, unchanged, and not due yet."""
+def _waiting(
+    rows: pd.DataFrame, writes: Mask, ledger: Ledger, job: str, mapping_digest: str
+) -> tuple[pd.DataFrame, Mask]:
+    """Set aside whoever is in escrow, unchanged, and not due yet; mark them, too."""
     escrow = ledger.escrow(job)
     held = escrow[escrow["mapping_digest"].eq(mapping_digest)].set_index("source_id")
-    if held.empty:
-        return rows
     mine = held.reindex(rows["source_id"]).reset_index(drop=True)
     unchanged = _mask(mine["account_digest"].fillna("").eq(rows["account_digest"].fillna("")))
     due = _mask(mine["next_retry_at"].le(pd.Timestamp(ledger.now())))
     waits = writes & _mask(mine["attempts"].notna()) & unchanged & ~due
-    if not waits.any():
-        return rows
-    instants = mine["next_retry_at"].dt.strftime("%Y-%m-%d %H:%M UTC")
-    until = ("It is tried again at " + instants + ".").fillna("It is not tried again until the source changes.")
-    reason = "It failed before (" + mine["error_code"] + ") and nothing has changed since. " + until
-    repeated = _told(rows, reason, ledger, job)
-    rows.loc[waits, "error_code"] = policy.IN_ESCROW
-    rows.loc[waits, "reason"] = reason[waits]
-    rows.loc[waits, "remedy"] = "Mend the cause, then retry it by hand or wait."
-    rows.loc[waits, "repeated"] = repeated[waits]
-    return rows
+    if waits.any():
+        instants = mine["next_retry_at"].dt.strftime("%Y-%m-%d %H:%M UTC")
+        until = ("It is tried again at " + instants + ".").fillna("It is not tried again until the source changes.")
+        reason = "It failed before (" + mine["error_code"] + ") and nothing has changed since. " + until
+        rows.loc[waits, "repeated"] = _told(rows, reason, ledger, job)[waits]
+        rows.loc[waits, "error_code"] = policy.IN_ESCROW
+        rows.loc[waits, "reason"] = reason[waits]
+        rows.loc[waits, "remedy"] = "Mend the cause, then retry it by hand or wait."
+    return rows, waits
 
 
 def _told(rows: pd.DataFrame, reason: pd.Series, ledger: Ledger, job: str) -> Mask:
@@ -205,19 +219,10 @@ def _told(rows: pd.DataFrame, reason: pd.Series, ledger: Ledger, job: str) -> Ma
     return _mask(skips["reason"].reindex(rows["source_id"]).reset_index(drop=True).eq(reason))
 
 
-def _waits(rows: pd.DataFrame) -> Mask:
-    return _mask(rows["error_code"].eq(policy.IN_ESCROW))
-
-
-def _activities(
-    rows: pd.DataFrame, plan: Plan, status: Status, ledger: Ledger, schema: Mapping[str, TargetAttribute]
-) -> list[dict[str, Any]]:
-    names = ("change_id", "source_id", "source_name", "target_uri", "target_name", "situation", "operation")
-    facts = records(rows, (*names, "decision", "error_code", "reason", "remedy"))
-    changes = Changes(rows["change_id"], plan.changes, schema)
-    now = ledger.now()
-    fixed = {"status": status, "refused": "[]", "attempts": 0, "started_at": now, "duration_ms": 0}
-    return [{**row, **fixed, "changes": to_json(changes.of(place))} for place, row in enumerate(facts)]
+def _activities(rows: pd.DataFrame, changes: Sequence[str], status: Status, ledger: Ledger) -> list[dict[str, Any]]:
+    """Give rows as activities; `changes` is what each would have written, as JSON."""
+    fixed = {"status": status, "refused": "[]", "attempts": 0, "started_at": ledger.now(), "duration_ms": 0}
+    return [{**row, **fixed, "changes": text} for row, text in zip(records(rows, _TOLD), changes, strict=True)]
 
 
 def _outcomes(rows: pd.DataFrame, status: Status, ledger: Ledger) -> pd.DataFrame:
@@ -226,10 +231,6 @@ def _outcomes(rows: pd.DataFrame, status: Status, ledger: Ledger) -> pd.DataFram
         status=status, attempts=0, started_at=now, duration_ms=0, refused=None
     )
     return given.astype(dict(OUTCOME_COLUMNS))
-
-
-def _parts(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    return (rows.iloc[start : start + _BULK] for start in range(0, len(rows), _BULK))
 
 
 def _mask(values: pd.Series) -> Mask:

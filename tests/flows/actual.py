@@ -26,7 +26,7 @@ def truth_of(sandbox: Sandbox) -> Truth:
     catalog = sandbox.replicon.catalog
     groups = {kind.member: frozenset(group.name.lower() for group in catalog.groups_of(kind)) for kind in GroupKind}
     nothing = dict.fromkeys(next(iter(accounts(sandbox).values())))
-    newcomer = {
+    newcomer: Values = {
         **nothing,
         "authentication": "replicon",
         "timeZone": catalog.defaults.time_zone,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 from deployments.sandbox.sandbox import Sandbox
 from flows.provision import provision
@@ -15,10 +16,10 @@ from tests.flows.actual import differences, keeps
 from tests.flows.truth import Truth
 
 
-def run_cycle(job_file: Path, choice: CycleChoice = CycleChoice.AUTOMATIC) -> Told:
-    """Run one cycle of the job, its first plan applied at once, and give how it went."""
-    told: Told = provision(str(job_file), choice, apply_first_plan=True, return_state=True).result()
-    return told
+def run_cycle(job_file: Path, choice: CycleChoice = CycleChoice.AUTOMATIC, *, apply_first_plan: bool = True) -> Told:
+    """Run one cycle of the job, its first plan applied at once, and give how it went. Raises what the flow raises."""
+    state = provision(str(job_file), choice, apply_first_plan, return_state=True)
+    return cast(Told, state.result())
 
 
 def ledger_of(job_file: Path) -> Ledger:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from deployments.sandbox.sandbox import Sandbox
-from flows.provision import provision
 from tasks.model import CycleChoice, CycleKind, ExitCode
 from tasks.report.cycle import Told
 from tests.flows.actual import accounts, differences, keeps, truth_of
@@ -52,7 +51,7 @@ def test_months_of_changes_are_followed(sandboxes: Sandboxes, tmp_path: Path, se
 
 def test_a_first_cycle_only_plans_unless_told_to_apply(sandboxes: Sandboxes, tmp_path: Path) -> None:
     sandbox = sandboxes()
-    told = provision(str(sandbox.job_file(tmp_path)), return_state=True).result()
+    told = run_cycle(sandbox.job_file(tmp_path), apply_first_plan=False)
     assert (writes(sandbox).total(), told.verdict.exit_code) == (0, ExitCode.HELD)
 
 

@@ -248,6 +248,11 @@ class Rig:
         self.server.run(lambda: self.state.put(None, account))
         return account.uri
 
+    def remove(self, uri: str) -> None:
+        """Take an account out of Replicon from outside."""
+        account = self.state.users[uri]
+        self.server.run(lambda: self.state.put(account, None))
+
     def linked(self, name: str, **more: Any) -> str:
         """Put an account into Replicon and link it; give its URI."""
         uri = self.add(name, **more)

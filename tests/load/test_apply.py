@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,23 @@ def test_a_failed_supervisor_costs_the_report_the_reference_and_not_the_account(
     assert sorted(rig.ledger.escrow("acme")["source_id"]) == ["a", "b"]
 
 
+def test_reports_of_an_account_that_is_made_again_refer_to_the_new_one(rig: Rig) -> None:
+    old = rig.linked("a")
+    rig.remove(old)
+    again = create("a", **SUPERVISES)
+    again.situation = Situation.MISSING
+    assert set(rig.apply(again, create("b", supervisor="a"))["status"]) == {"success"}
+    assert rig.account("b")["supervisor"] == rig.uri("a") != old
+
+
+def test_reports_of_an_account_that_cannot_be_made_again_are_made_without(rig: Rig) -> None:
+    rig.remove(rig.linked("a"))
+    again = create("a", **TOO_LONG)
+    again.situation = Situation.MISSING
+    assert rig.apply(again, create("b", supervisor="a"))["status"].tolist() == ["failure", "warning"]
+    assert rig.account("b")["supervisor"] is None
+
+
 def test_a_disable_keeps_the_link_and_takes_the_login(rig: Rig) -> None:
     uri = rig.linked("jane")
     [status] = rig.apply(Row("jane", Operation.DISABLE, {"LoginEnabled": "False"}, target_uri=uri))["status"]
@@ -140,8 +159,7 @@ def test_a_refused_delete_becomes_a_disable(rig: Rig) -> None:
 @pytest.mark.parametrize("operation", [Operation.DISABLE, Operation.DELETE])
 def test_a_removal_of_an_account_that_is_gone_has_nothing_left_to_do(rig: Rig, operation: Operation) -> None:
     uri = rig.linked("jane")
-    account = rig.state.users[uri]
-    rig.server.run(lambda: rig.state.put(account, None))
+    rig.remove(uri)
     row = rig.apply(Row("jane", operation, {"LoginEnabled": "False"}, target_uri=uri)).iloc[0]
     assert (row["status"], rig.link("jane")) == ("success", None)
     assert "gone from Replicon already" in row["reason"]
@@ -149,8 +167,7 @@ def test_a_removal_of_an_account_that_is_gone_has_nothing_left_to_do(rig: Rig, o
 
 def test_an_update_of_an_account_that_is_gone_is_matched_again_next_time(rig: Rig) -> None:
     uri = rig.linked("jane")
-    account = rig.state.users[uri]
-    rig.server.run(lambda: rig.state.put(account, None))
+    rig.remove(uri)
     row = rig.apply(Row("jane", Operation.UPDATE, {"LastName": "Doe"}, target_uri=uri)).iloc[0]
     assert (row["status"], row["error_code"]) == ("failure", "InvalidAnchor")
     assert "matched again" in row["remedy"]
@@ -207,6 +224,16 @@ def test_held_staged_and_skipped_rows_are_told_and_not_sent(rig: Rig) -> None:
     assert rig.writes() == []
 
 
+def test_an_orphan_is_told_and_has_nothing_to_be_remembered_by(rig: Rig) -> None:
+    uri = rig.add("nobody")
+    orphan = Row("nobody", Operation.NONE, decision=Decision.SKIP, situation=Situation.ORPHAN, target_uri=uri)
+    plan = plan_of(rig.cycle_id, orphan)
+    plan.operations["source_id"] = plan.operations["source_id"].where([False])
+    assert rig.apply(plan=plan)["status"].tolist() == ["skipped"]
+    assert rig.ledger.skips("acme").empty
+    assert rig.ledger.activities()["target_uri"].tolist() == [uri]
+
+
 def test_a_found_account_without_a_difference_is_linked_and_told(rig: Rig) -> None:
     uri = rig.add("jane")
     [status] = rig.apply(Row("jane", Operation.NONE, target_uri=uri, situation=Situation.FOUND))["status"]
@@ -257,8 +284,7 @@ def test_a_plan_that_no_longer_fits_is_not_carried_out(rig: Rig) -> None:
 
 def test_a_lost_account_is_made_again_under_the_same_link(rig: Rig) -> None:
     old = rig.linked("jane")
-    account = rig.state.users[old]
-    rig.server.run(lambda: rig.state.put(account, None))
+    rig.remove(old)
     row = create("jane")
     row.situation = Situation.MISSING
     [status] = rig.apply(row)["status"]
@@ -297,6 +323,20 @@ def test_a_stopped_run_finishes_what_is_under_way_and_leaves_the_rest(rig: Rig) 
     assert len(rig.logins()) == 250
     assert len(rig.state.change_log) == 250
     assert len(rig.ledger.activities()) == 250
+
+
+@pytest.mark.skipif(os.name != "posix", reason="waiting is not interrupted elsewhere")
+def test_a_cancelled_run_records_what_is_under_way_and_tells_the_rest(rig: Rig) -> None:
+    def cancel(stage: str, done: int, *_: object) -> None:
+        if (stage, done) == ("load", 1):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        rig.apply(*(create(f"p{number:03}") for number in range(350)), progress=cancel)
+    assert 0 < len(rig.logins()) < 350
+    assert len(rig.ledger.links("acme")) == len(rig.logins())
+    assert rig.ledger.open_requests("acme") == []
+    assert len(rig.ledger.activities()) == 350
 
 
 def test_a_plan_for_a_cycle_that_does_not_hold_the_job_is_refused(rig: Rig) -> None:

@@ -30,10 +30,10 @@ from tasks.model import CycleKind
 from tests.load.crash_child import BROKEN, DONE, HELD, SOME_FAILED
 from tests.load.rig import DELETE, READ, UPSERT, person, replicon
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the child process forks")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="the child process forks")]
 
 LONG = os.environ.get("PROVISION_LONG") == "1"
-KILLS = int(os.environ.get("PROVISION_CRASH_KILLS", "12" if LONG else "4"))
+KILLS = int(os.environ.get("PROVISION_CRASH_KILLS", "12" if LONG else "3"))
 _FIRST, _, _LAST = os.environ.get("PROVISION_CRASH_SEEDS", "1-20" if LONG else "1-2").partition("-")
 SEEDS = range(int(_FIRST), int(_LAST or _FIRST) + 1)
 FAULTS = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ import pytest
 from deployments.sandbox.faults import FaultKind
 from tasks.ledger.records import State
 from tasks.load.patience import Patience
-from tasks.model import Operation
+from tasks.model import Decision, Operation, Situation
 from tests.load.rig import DELETE, READ, UPSERT, Rig, Row, create
 
 LOST = [FaultKind.LOST_RESPONSE, FaultKind.RESET, FaultKind.TIMEOUT, FaultKind.INTERNAL, FaultKind.UNAVAILABLE]
@@ -239,6 +240,32 @@ def test_waiting_in_escrow_is_told_once(rig: Rig) -> None:
         rig.apply(create("jane", **TOO_LONG))
         rig.next_cycle()
     assert rig.ledger.activities()["error_code"].tolist() == ["UnprocessableEntity"] * 2 + ["InEscrow"]
+
+
+def test_who_turns_out_to_need_nothing_leaves_the_escrow(rig: Rig) -> None:
+    uri = rig.linked("jane")
+    rig.apply(create("joe", **TOO_LONG), Row("jane", Operation.UPDATE, TOO_LONG, target_uri=uri))
+    assert len(rig.ledger.escrow("acme")) == 2
+    rig.apply(
+        Row("jane", Operation.NONE, target_uri=uri, situation=Situation.CONFIRMED),
+        Row("joe", Operation.NONE, decision=Decision.SKIP, situation=Situation.UNQUALIFIED),
+    )
+    assert rig.ledger.escrow("acme").empty
+
+
+def test_what_was_meant_and_not_done_is_looked_at_again(rig: Rig) -> None:
+    names = ["refused", "held", "stopped"]
+    uris = {name: rig.linked(name) for name in names}
+    drifted: dict[str, Any] = {"situation": Situation.DRIFTED, "digest": "old"}
+    stop = threading.Event()
+    rig.apply(
+        Row("refused", Operation.UPDATE, TOO_LONG, target_uri=uris["refused"], **drifted),
+        Row("held", Operation.DISABLE, target_uri=uris["held"]),
+        second_look=None,
+    )
+    stop.set()
+    rig.apply(Row("stopped", Operation.UPDATE, {"LastName": "Doe"}, target_uri=uris["stopped"], **drifted), stop=stop)
+    assert rig.ledger.links("acme", names)["account_digest"].isna().all()
 
 
 def test_a_retry_by_hand_does_not_wait(rig: Rig) -> None:

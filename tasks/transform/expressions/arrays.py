@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.transform.expressions.columns import TEXT
-from tasks.transform.expressions.elementwise import MAX_VALUE_CHARACTERS
+from tasks.transform.expressions.elementwise import MAX_VALUE_CHARACTERS, Partial
 
 WHITE: Final = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 """What .NET trims (Char.IsWhiteSpace)."""
 
 
-def by_ascii(source: pa.Array, fast: Callable[[pa.Array], pa.Array], slow: Callable[[str], Any]) -> pa.Array:
-    """Give `fast` of the array, and `slow` of each value that is not ASCII, once a distinct value."""
-    values = fast(source)
-    plain = pc.fill_null(pc.string_is_ascii(source), True)
-    if pc.all(plain).as_py():
-        return values
-    other = pc.invert(plain)
-    distinct = source.filter(other).dictionary_encode()
-    replaced = pa.array([slow(text) for text in distinct.dictionary.to_pylist()], values.type)
-    return pc.replace_with_mask(values, other, replaced.take(distinct.indices))
+def where_ascii(source: pa.Array, fast: Callable[[pa.Array], pa.Array]) -> pa.Array | Partial:
+    """Give `fast` of the array, leaving values that are not ASCII to be computed one by one."""
+    return where_plain(source, pc.string_is_ascii(source), fast)
+
+
+def where_plain(source: pa.Array, plain: pa.Array, fast: Callable[[pa.Array], pa.Array]) -> pa.Array | Partial:
+    """Give `fast` of the array, leaving the values where `plain` is false to be computed one by one."""
+    settled = pc.fill_null(plain, True)
+    return fast(source) if pc.all(settled).as_py() is not False else Partial(fast(source), pc.invert(settled))
 
 
 def fits(*parts: pa.Array | str | None, further: int = 0) -> bool:

@@ -7,7 +7,7 @@ Finds unknown functions, missing and surplus arguments, and written-out argument
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
@@ -140,9 +140,8 @@ def _check_kind(call: Call, parameter: Parameter, operation: Operation) -> None:
         raise refuse(f"it must be {parameter.kind}, found {quoted(value)}.")
 
 
-def _check_word(parameter: Parameter, value: str, refuse: object) -> None:
+def _check_word(parameter: Parameter, value: str, refuse: Callable[[str, str | None], ExpressionError]) -> None:
     if value not in parameter.words:
-        assert callable(refuse)
         raise refuse(
             f"it must be one of {', '.join(parameter.words)}; found {quoted(value)}.",
             nearest(value, parameter.words),

@@ -30,7 +30,7 @@ from tasks.transform.expressions.columns import (
 )
 from tasks.transform.expressions.dates import DateTextError, parse_any
 from tasks.transform.expressions.errors import quoted
-from tasks.transform.expressions.frame import Frame
+from tasks.transform.expressions.frame import MEMO_ENTRIES, Frame
 from tasks.transform.expressions.signature import Kind, Parameter
 
 _TRUE = "true"
@@ -139,10 +139,20 @@ def _integer(column: Column, where: str, frame: Frame) -> tuple[Column, Signals 
 def _date(column: Column, where: str, frame: Frame) -> tuple[Column, Signals | None]:
     if column.type == DATE:
         return column, None
-    today = frame.context.now.date()
     return _read(
-        as_text(column), lambda text: seconds_of(text, today), DATE, frame.count, f"{where} must be {Kind.DATE}"
+        as_text(column), lambda text: _remembered(text, frame), DATE, frame.count, f"{where} must be {Kind.DATE}"
     )
+
+
+def _remembered(text: str, frame: Frame) -> int | None:
+    """Read a date, or recall it from an earlier batch."""
+    known = frame.context.dates
+    if text in known:
+        return known[text]
+    seconds = seconds_of(text, frame.context.now.date())
+    if len(known) < MEMO_ENTRIES:
+        known[text] = seconds
+    return seconds
 
 
 def seconds_of(text: str, today: dt.date | None) -> int | None:

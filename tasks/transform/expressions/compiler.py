@@ -5,7 +5,6 @@ Works from the leaves up, without recursion; parts that mean the same become one
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
@@ -149,7 +148,8 @@ class _Compiler:
         given = [None if argument is None else self.operation(argument) for argument in node.arguments]
         arguments = bound(node, function, given)
         operation = Operation(node, _later, function.returns, random=function.random)
-        operation.run = functools.partial(function.evaluate, operation, arguments)
+        # A plain function: calls through C, such as of a partial, would use up Python's stack twice as fast.
+        operation.run = lambda frame: function.evaluate(operation, arguments, frame)
         return operation
 
 

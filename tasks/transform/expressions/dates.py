@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import enum
 import re
+from collections.abc import Sequence
 from typing import Final
 
 TICKS: Final = 10_000_000
@@ -25,9 +26,10 @@ TWO_DIGIT_YEAR_MAX: Final = 2049
 """Latest year that two digits stand for (.NET, Calendar.TwoDigitYearMax of the invariant culture)."""
 
 MONTHS: Final = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
 )
-WEEKDAYS: Final = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()  # noqa: SIM905
+WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class DateTextError(ValueError):
@@ -219,7 +221,7 @@ def _part(digits: str) -> int:
     return number
 
 
-def named(names: list[str], text: str) -> int | None:
+def named(names: Sequence[str], text: str) -> int | None:
     """Give the place (from 1) of a month or weekday by its full or three-letter English name, in any letter case."""
     word = text.casefold()
     for place, name in enumerate(names, 1):

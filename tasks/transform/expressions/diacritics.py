@@ -74,3 +74,11 @@ def without_diacritics(text: str) -> str:
     if not _MARK.search(composed):
         return composed.translate(_BY_LETTER)
     return unicodedata.normalize("NFC", _CLUSTER.sub(_replaced, unicodedata.normalize("NFD", text)))
+
+
+def all_without_diacritics(texts: list[str]) -> list[str]:
+    """Do the same for many texts at once, which is several times faster."""
+    whole = "\0".join(texts)
+    if not texts or whole.count("\0") >= len(texts):
+        return [without_diacritics(text) for text in texts]
+    return without_diacritics(whole).split("\0")

@@ -16,7 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.transform.expressions.coerce import coerced
-from tasks.transform.expressions.columns import LIST, TEXT, Column, Result, Signals, decoded, encode, failures, first
+from tasks.transform.expressions.columns import (
+    LIST,
+    TEXT,
+    Column,
+    Result,
+    Signals,
+    as_text,
+    decoded,
+    encode,
+    failures,
+    first,
+)
 from tasks.transform.expressions.errors import ExpressionError, RowError
 from tasks.transform.expressions.frame import MEMO_ENTRIES, Context, Frame, Operation
 from tasks.transform.expressions.signature import Bound, Function, Parameter
@@ -30,22 +41,30 @@ Outcome: TypeAlias = tuple[Any, str | None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Partial:
+    """What a columnar form gives when it has a way for some rows only: rows that are `open` have no value yet."""
+
+    values: pa.Array
+    open: pa.Array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Elementwise:
     """How such a function computes.
 
     `scalar` takes the arguments of one row (null where one is left out, a date as its seconds since 1970) and raises
     `RowError` when it cannot take them. `columnar` takes arrays of one length, or plain values where an argument is
-    the same for every row, and gives an array, or null when it has no way for these arguments. Unless `takes_null`,
-    a null required argument makes the result null. With `context`, both get the evaluation's context first.
+    the same for every row; it gives an array, a `Partial`, or null when it has no way for these arguments. Unless
+    `takes_null`, a null required argument makes the result null. With `context`, both get the context first.
     """
 
     returns: pa.DataType
     scalar: Callable[..., Any]
-    columnar: Callable[..., pa.Array | None] | None = None
+    columnar: Callable[..., pa.Array | Partial | None] | None = None
     takes_null: bool = False
     context: bool = False
 
-    def __call__(self, operation: Operation, arguments: Sequence[Bound], frame: Frame) -> Result:
+    def run(self, operation: Operation, arguments: Sequence[Bound], frame: Frame) -> Result:
         """Evaluate the arguments and compute."""
         given: list[Column | None] = []
         signals: Signals | None = None
@@ -118,7 +137,7 @@ class _Run:
         parents = pc.list_parent_indices(lists)
         spread = [None if one is None else one if one.constant else Column(one.data.take(parents)) for one in given[1:]]
         column, signals = self.whole([Column(lists.flatten()), *spread], len(parents))
-        values = converted_text(column).plain(len(parents))
+        values = as_text(column).plain(len(parents))
         kept = values.is_valid()
         places = parents.filter(kept).to_numpy()
         offsets = np.searchsorted(places, np.arange(count + 1)).astype(np.int32)
@@ -159,9 +178,24 @@ class _Run:
                 one[0].as_py() if one is not None and still else one for one, still in zip(arrays, fixed, strict=True)
             ]
             values = self.function.columnar(*before, *columns)
+            if isinstance(values, Partial):
+                return self._completed(values, arrays, fixed, before)
             if values is not None:
                 return values.cast(self.function.returns), None
         return self._by_distinct(arrays, fixed, count, before)
+
+    def _completed(
+        self, partial: Partial, arrays: Sequence[pa.Array | None], fixed: Sequence[bool], before: list[Any]
+    ) -> tuple[pa.Array, pa.Array | None]:
+        """Compute the rows that the columnar form has left open."""
+        parts = [
+            one if one is None or still else one.filter(partial.open) for one, still in zip(arrays, fixed, strict=True)
+        ]
+        rest, messages = self._by_distinct(parts, fixed, pc.sum(partial.open).as_py(), before)
+        values = pc.replace_with_mask(partial.values.cast(self.function.returns), partial.open, decoded(rest))
+        if messages is not None:
+            messages = pc.replace_with_mask(pa.nulls(len(values), TEXT), partial.open, messages)
+        return values, messages
 
     def _never(self, arrays: Sequence[pa.Array | None], fixed: Sequence[bool]) -> bool:
         """Tell whether a required argument is null in every row."""
@@ -207,11 +241,6 @@ class _Run:
         return value, None
 
 
-def converted_text(column: Column) -> Column:
-    """Give a column as text; lists hold nothing else."""
-    return column if column.type == TEXT else Column(column.data.cast(TEXT), column.constant)
-
-
 def too_long() -> str:
     """Say that a value has grown over the limit."""
     return f"the value grows over {MAX_VALUE_CHARACTERS:,} characters; check the functions that repeat or join values"
@@ -222,8 +251,8 @@ def _present(array: pa.Array | None) -> pa.Array:
     return array
 
 
-def _hashable(key: tuple[object, ...]) -> bool:
-    return not any(isinstance(value, list) for part in key for value in part)  # type: ignore[attr-defined]
+def _hashable(key: tuple[tuple[Any, ...], tuple[Any, ...]]) -> bool:
+    return not any(isinstance(value, list) for part in key for value in part)
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
@@ -260,15 +289,13 @@ def elementwise(
     parameters: tuple[Parameter, ...],
     returns: pa.DataType,
     scalar: Callable[..., Any],
-    columnar: Callable[..., pa.Array | None] | None = None,
+    columnar: Callable[..., pa.Array | Partial | None] | None = None,
     *,
     takes_null: bool = False,
     context: bool = False,
     short_form: tuple[str, ...] = (),
     check: Callable[[Call], ExpressionError | None] | None = None,
-    secret: bool = False,
 ) -> Function:
     """Make a function of the language from one for single values and, for speed, one for whole columns."""
     evaluate = Elementwise(returns, scalar, columnar, takes_null, context)
-    shape = LIST if returns == LIST else returns
-    return Function(name, parameters, shape, evaluate, short_form=short_form, check=check, secret=secret)
+    return Function(name, parameters, returns, evaluate.run, short_form=short_form, check=check)

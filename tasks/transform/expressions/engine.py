@@ -44,7 +44,7 @@ from tasks.transform.expressions.grammar import parse
 from tasks.transform.expressions.printer import unparse
 from tasks.transform.expressions.tree import Attribute, Call, Node, walk
 
-BATCH_ROWS: Final = 65_536
+BATCH_ROWS: Final = 131_072
 """Rows evaluated together: enough that a batch's overhead vanishes, few enough that what lies between stays small."""
 MAX_RESULT_BYTES: Final = 1_500_000_000
 """Most that the values of one evaluation may take; Arrow's text columns end at 2 GiB."""

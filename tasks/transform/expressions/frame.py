@@ -92,6 +92,8 @@ class Context:
     taken: Callable[[pa.Array], pa.Array] | None
     random_bytes: Callable[[int], bytes]
     budget: Budget = dataclasses.field(default_factory=Budget)
+    dates: dict[str, int | None] = dataclasses.field(default_factory=dict)
+    """Dates read so far, in seconds since 1970; null for what is no date."""
     memos: dict[int, dict[object, tuple[Any, str | None]]] = dataclasses.field(default_factory=dict)
     trace: list[Seen] | None = None
 

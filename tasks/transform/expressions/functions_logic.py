@@ -5,7 +5,7 @@ Choices are lazy: an argument is evaluated only over the rows that need it. Regi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -33,11 +33,11 @@ from tasks.transform.expressions.columns import (
     gather,
     raised_everywhere,
 )
-from tasks.transform.expressions.elementwise import elementwise
+from tasks.transform.expressions.elementwise import Partial, elementwise
 from tasks.transform.expressions.errors import ExpressionError
 from tasks.transform.expressions.frame import Frame, Operation
 from tasks.transform.expressions.signature import Bound, Function, Kind, Parameter
-from tasks.transform.expressions.tree import Call
+from tasks.transform.expressions.tree import Attribute, Call, Text
 
 Choice = npt.NDArray[np.int64]
 _NEITHER: Final = -1
@@ -50,6 +50,8 @@ def _operation(argument: Bound) -> Operation:
 
 def _choose(frame: Frame, choice: Choice, branches: Sequence[Operation | None]) -> Result:
     """Give for each row the value of the branch it takes; a branch sees only its rows. No branch gives null."""
+    if len(branches) == 2 and (at_hand := _at_hand(frame, branches)) is not None and (choice != _NEITHER).all():
+        return Result(Column(pc.if_else(pa.array(choice == 0), *at_hand)))
     pieces = []
     for number, branch in enumerate(branches):
         taken = choice == number
@@ -203,8 +205,7 @@ def _lengths(lists: pa.Array) -> pa.Array:
     return pc.fill_null(pc.list_value_length(lists), 0)
 
 
-def _over_values(column: Column, work: object, null: bool) -> pa.Array:
-    assert callable(work)
+def _over_values(column: Column, work: Callable[[pa.Array], pa.Array], null: bool) -> pa.Array:
     if not column.encoded:
         return work(column.data)
     return pc.fill_null(work(column.data.dictionary).take(column.data.indices), null)
@@ -217,6 +218,8 @@ def _spread(values: pa.Array, column: Column, count: int) -> Mask:
 
 def _coalesce(_call: Operation, arguments: Sequence[Bound], frame: Frame) -> Result:
     """The first value that is neither null nor ""; else the first that is not null; else null."""
+    if (at_hand := _at_hand(frame, [argument.operation for argument in arguments])) is not None:
+        return Result(Column(_first_of(at_hand)))
     pieces: list[Piece] = []
     open_rows: Mask = np.full(frame.count, True)
     blank: Mask = np.full(frame.count, False)
@@ -240,12 +243,36 @@ def _coalesce(_call: Operation, arguments: Sequence[Bound], frame: Frame) -> Res
     return gather(frame.count, pieces)
 
 
-def _tested(name: str, test: object) -> Function:
+def _at_hand(frame: Frame, operations: Sequence[Operation | None]) -> list[pa.Array | pa.Scalar] | None:
+    """Give the columns of operations that cost nothing to evaluate over all rows: plain text and constants.
+
+    Null when any of them costs something, for then laziness pays, and when the steps are to be shown.
+    """
+    if frame.context.trace is not None:
+        return None
+    at_hand: list[pa.Array | pa.Scalar] = []
+    for operation in operations:
+        if operation is None or not isinstance(operation.node, Attribute | Text):
+            return None
+        column = frame.evaluate(operation).column
+        if column.data.type != TEXT:
+            return None
+        at_hand.append(column.data[0] if column.constant else column.data)
+    return at_hand if any(isinstance(one, pa.Array) for one in at_hand) else None
+
+
+def _first_of(values: Sequence[pa.Array | pa.Scalar]) -> pa.Array:
+    """Coalesce whole columns."""
+    null = pa.scalar(None, TEXT)
+    present = pc.coalesce(*(pc.if_else(pc.equal(value, ""), null, value) for value in values))
+    return pc.coalesce(present, *values) if present.null_count else present
+
+
+def _tested(name: str, test: Callable[[Result, int], Mask]) -> Function:
     """Make a function that tells of any value whether something holds of it."""
 
     def evaluate(_call: Operation, arguments: Sequence[Bound], frame: Frame) -> Result:
         result = frame.evaluate(_operation(arguments[0]))
-        assert callable(test)
         return Result(Column(pa.array(test(result, frame.count))), result.signals)
 
     return Function(name, (Parameter("source" if name == "IsNothing" else "Expression", Kind.ANY),), BOOLEAN, evaluate)
@@ -268,11 +295,19 @@ def _cbool(_call: Operation, arguments: Sequence[Bound], frame: Frame) -> Result
 
 
 def _negated(source: str | None) -> bool:
-    return source is None or not truth_word(source)
+    return source is None or not _is_true(source)
 
 
-def truth_word(text: str) -> bool:
-    """Tell whether a text is the word True, in any letter case: Not knows no other truth."""
+def _negate_columns(source: pa.Array) -> pa.Array | Partial:
+    """Negate the two words at once; anything else is looked at value by value."""
+    true = pc.fill_null(pc.equal(source, "True"), False)
+    known = pc.or_(true, pc.fill_null(pc.equal(source, "False"), True))
+    negated = pc.invert(true)
+    return negated if pc.all(known).as_py() is not False else Partial(negated, pc.invert(known))
+
+
+def _is_true(text: str) -> bool:
+    """Tell whether a text is the word True, in any letter case; Not knows no other truth."""
     return text.strip(WHITE).casefold() == "true"
 
 
@@ -364,7 +399,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
     _tested("IsPresent", lambda result, count: ~empty_mask(result, count)),
     _tested("IsString", _is_string),
     Function("CBool", (_ANY,), BOOLEAN, _cbool),
-    elementwise("Not", (Parameter("source"),), BOOLEAN, _negated, takes_null=True),
+    elementwise("Not", (Parameter("source"),), BOOLEAN, _negated, _negate_columns, takes_null=True),
     Function("IgnoreFlowIfNullOrEmpty", (_ANY,), None, _ignore_empty),
     Function("Error", (Parameter("ErrorMessage"),), None, _error),
     Function(

@@ -6,8 +6,6 @@ group and replacement attribute) the one for app provisioning counts. Registered
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -15,11 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import regex
 
-from tasks.transform.expressions.arrays import by_ascii, fits, longest, operand
+from tasks.transform.expressions.arrays import fits, longest, operand, where_plain
 from tasks.transform.expressions.columns import TEXT
-from tasks.transform.expressions.elementwise import MAX_VALUE_CHARACTERS, elementwise, too_long
+from tasks.transform.expressions.elementwise import MAX_VALUE_CHARACTERS, Partial, elementwise, too_long
 from tasks.transform.expressions.errors import ExpressionError, RowError, quoted
 from tasks.transform.expressions.frame import PATTERN_SECONDS, Context
+from tasks.transform.expressions.linear_patterns import linear
 from tasks.transform.expressions.patterns import Pattern, PatternError, pattern, replacement
 from tasks.transform.expressions.signature import Function, Parameter
 from tasks.transform.expressions.tree import Call, Node, Text
@@ -188,7 +187,7 @@ def _columns(
     new: pa.Array | str | None,
     _other: pa.Array | str | None,
     template: pa.Array | str | None,
-) -> pa.Array | None:
+) -> pa.Array | Partial | None:
     if not isinstance(source, pa.Array) or isinstance(find, pa.Array) or isinstance(template, pa.Array):
         return None
     if find:
@@ -218,32 +217,14 @@ def _put_in(source: pa.Array, find: str, template: str) -> pa.Array | None:
     return pc.binary_join_element_wise(*parts, "")
 
 
-_SET: Final = r"\[\^?(?:\\[dsw.\-()/+*?\[\]\\]|[^\\\[\]&|~^])+\]"
-_ATOM: Final = rf"(?:{_SET}|\\[dsw.\-()/+*?\[\]\\]|[A-Za-z0-9 @_/:,;'-])"
-_SIMPLE: Final = re.compile(rf"(?:{_ATOM}\+?)+", re.ASCII)
-
-
-@functools.lru_cache(maxsize=256)
-def _for_re2(expression: str) -> str | None:
-    """Give a pattern for RE2, which Arrow has built in, where it means the same over ASCII values, else null.
-
-    That is so for letters and sets, each once or more; RE2 differs on empty matches, anchors and groups.
-    """
-    if _SIMPLE.fullmatch(expression) is None:
+def _pattern_columns(source: pa.Array, expression: str, new: str) -> pa.Array | Partial | None:
+    form = linear(expression, new)
+    if form is None or not fits(source, further=form.growth * longest(source)):
         return None
-    # RE2 leaves the vertical tab out of \s.
-    in_sets = re.sub(_SET, lambda found: found.group().replace(r"\s", r"\t\n\v\f\r "), expression)
-    return in_sets.replace(r"\s", r"[\t\n\v\f\r ]") if r"\\s" not in expression else None
-
-
-def _pattern_columns(source: pa.Array, expression: str, new: str) -> pa.Array | None:
-    fast = _for_re2(expression)
-    if fast is None or "$" in new or "\\" in new or not fits(source, further=len(new) * longest(source)):
-        return None
-    compiled = pattern(expression).compiled
-    return by_ascii(
-        source, lambda data: pc.replace_substring_regex(data, fast, new), lambda text: compiled.sub(new, text)
-    )
+    plain = pc.string_is_ascii(source)
+    for character in form.excluded:
+        plain = pc.and_not(plain, pc.match_substring(source, character))
+    return where_plain(source, plain, lambda data: pc.replace_substring_regex(data, form.pattern, form.replacement))
 
 
 FUNCTIONS: Final[tuple[Function, ...]] = (

@@ -13,12 +13,12 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.transform.expressions.arrays import WHITE, by_ascii, fits, operand, replaced_nulls, without_empty
+from tasks.transform.expressions.arrays import WHITE, fits, operand, replaced_nulls, where_ascii, without_empty
 from tasks.transform.expressions.casing import is_culture, lower, proper, upper
 from tasks.transform.expressions.coerce import single
 from tasks.transform.expressions.columns import LIST, NUMBER, TEXT, Column, Result, Signals, as_text, decoded, first
-from tasks.transform.expressions.diacritics import without_diacritics
-from tasks.transform.expressions.elementwise import Elementwise, elementwise
+from tasks.transform.expressions.diacritics import all_without_diacritics, without_diacritics
+from tasks.transform.expressions.elementwise import Elementwise, Partial, elementwise
 from tasks.transform.expressions.errors import ExpressionError, RowError, quoted
 from tasks.transform.expressions.frame import Frame, Operation
 from tasks.transform.expressions.signature import Bound, Function, Kind, Parameter
@@ -72,7 +72,7 @@ def _joined(separator: str | None, *sources: str | None) -> str:
 
 
 def _join_columns(separator: pa.Array | str | None, *sources: pa.Array | str | None) -> pa.Array | None:
-    if len(sources) == 1:
+    if len(sources) == 1 and isinstance(sources[0], pa.Array):
         return pc.fill_null(sources[0], "")
     between = [separator] * (len(sources) - 1)
     if isinstance(separator, pa.Array) or not fits(*sources, *between):
@@ -178,17 +178,12 @@ def _position(text: str | None, find: str | None, start: int | None, compare: st
 
 def _position_columns(
     text: pa.Array | str | None, find: pa.Array | str | None, start: pa.Array | int | None, compare: str | None
-) -> pa.Array | None:
+) -> pa.Array | Partial | None:
     if not isinstance(text, pa.Array) or not isinstance(find, str) or not find or start not in (None, 1):
         return None
     if compare == "vbTextCompare":
         return None
-    found = by_ascii(
-        text,
-        lambda data: pc.add(pc.find_substring(data, find).cast(NUMBER), 1),
-        lambda value: value.find(find) + 1,
-    )
-    return pc.fill_null(found, 0)
+    return where_ascii(text, lambda data: pc.fill_null(pc.add(pc.find_substring(data, find).cast(NUMBER), 1), 0))
 
 
 def _word(text: str | None, number: int | None, delimiters: str | None) -> str:
@@ -237,12 +232,12 @@ def _check_culture(call: Call) -> ExpressionError | None:
     )
 
 
-def _lower_columns(source: pa.Array | str, culture: pa.Array | str | None) -> pa.Array | None:
-    return by_ascii(source, pc.ascii_lower, lower) if culture is None and isinstance(source, pa.Array) else None
+def _lower_columns(source: pa.Array | str, culture: pa.Array | str | None) -> pa.Array | Partial | None:
+    return where_ascii(source, pc.ascii_lower) if culture is None and isinstance(source, pa.Array) else None
 
 
-def _upper_columns(source: pa.Array | str, culture: pa.Array | str | None) -> pa.Array | None:
-    return by_ascii(source, pc.ascii_upper, upper) if culture is None and isinstance(source, pa.Array) else None
+def _upper_columns(source: pa.Array | str, culture: pa.Array | str | None) -> pa.Array | Partial | None:
+    return where_ascii(source, pc.ascii_upper) if culture is None and isinstance(source, pa.Array) else None
 
 
 def _split(source: str, delimiter: str | None) -> list[str]:
@@ -256,6 +251,16 @@ def _split_columns(source: pa.Array | str, delimiter: pa.Array | str | None) -> 
         return None
     lists = pc.split_pattern(source, "," if delimiter is None else delimiter)
     return without_empty(lists, pc.utf8_trim(lists.flatten(), WHITE))
+
+
+def _plain_letters(source: pa.Array) -> pa.Array:
+    ascii_only = pc.fill_null(pc.string_is_ascii(source), True)
+    if pc.all(ascii_only).as_py() is not False:
+        return source
+    others = pc.invert(ascii_only)
+    distinct = source.filter(others).dictionary_encode()
+    replaced = pa.array(all_without_diacritics(distinct.dictionary.to_pylist()), TEXT)
+    return pc.replace_with_mask(source, others, replaced.take(distinct.indices))
 
 
 def _same(value: str) -> str:
@@ -347,7 +352,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
         (_SOURCE,),
         TEXT,
         without_diacritics,
-        lambda source: by_ascii(source, lambda data: data, without_diacritics),
+        _plain_letters,
     ),
     elementwise("CStr", (Parameter("value"),), TEXT, _same, lambda value: value),
     elementwise("CRef", (Parameter("value"),), TEXT, _same, lambda value: value),

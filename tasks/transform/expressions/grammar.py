@@ -27,7 +27,7 @@ from tasks.transform.expressions.tree import (
 
 MAX_CHARACTERS: Final = 10_000
 """The service takes no longer expression ("Known issues for provisioning", Microsoft)."""
-MAX_DEPTH: Final = 200
+MAX_DEPTH: Final = 150
 """Our own limit on functions within functions; evaluation recurses, and Python's stack is finite."""
 
 _GRAMMAR: Final = r"""

@@ -315,26 +315,25 @@ def _replace(  # the function has as many
     other: Value = None,
     template: Value = None,
 ) -> Value:
-    written = text(source)
-    if pattern is None:
+    written, old, put, name = text(source), text(find), text(new), text(group)
+    elsewhere, frame, expression = text(other), text(template), text(pattern)
+    if old is not None:
         if written is None:
             return None
-        old = text(find) or ""
-        return text(template).replace(old, written) if template is not None else written.replace(old, text(new) or "")  # type: ignore[union-attr]
-    compiled = regex.compile(text(pattern) or "", regex.V1)
-    name = text(group)
+        return written.replace(old, put or "") if frame is None else frame.replace(old, written)
+    compiled = regex.compile(expression or "", regex.V1)
     if name is not None and new is None:
-        found = compiled.search(text(other) or "") if other is not None else None
+        found = compiled.search(elsewhere) if elsewhere is not None else None
         return written or (found[name] if found else None)
     if written is None:
         return None
-    put = text(new) or ""
     if name is None:
-        return compiled.sub(regex.sub(r"\$\{(\w+)\}", r"\\g<\1>", put.replace("\\", "\\\\")), written)
+        return compiled.sub(regex.sub(r"\$\{(\w+)\}", r"\\g<\1>", (put or "").replace("\\", "\\\\")), written)
 
     def in_group(match: regex.Match[str]) -> str:
         start, end = match.span(name)
-        return match[0] if start < 0 else match.string[match.start() : start] + put + match.string[end : match.end()]
+        before, after = match.string[match.start() : start], match.string[end : match.end()]
+        return match[0] if start < 0 else before + (put or "") + after
 
     return compiled.sub(in_group, written)
 

@@ -28,6 +28,7 @@ from tasks.transform.expressions.tree import (
 from tests.transform.expressions.reference import FailedError, IgnoredError, Row, evaluate
 
 AT = Position(1, 1)
+# Of the attributes that the expressions read, z is one that no row has.
 NOW = dt.datetime(2031, 3, 14, 15, 9, 26, tzinfo=dt.UTC)
 TAKEN = ("a", "ab", "x", "Ä", "1")
 LETTERS = "abxAX01 .,-@+'\"\\éÄßıİøœ̄́名😀\t\xa0"
@@ -63,12 +64,13 @@ def call(name: str, *arguments: Node | None) -> Node:
 constants = texts.map(quoted)
 numbers = st.integers(-2, 9).map(lambda count: Number(str(count), AT))
 counts = numbers | st.just(attribute("n"))
-scalars = st.sampled_from([attribute(name) for name in "tundb"]) | constants
+scalars = st.sampled_from([attribute(name) for name in "tundbz"]) | constants
 signals = st.sampled_from([Word("IgnoreAttributeFlow", AT), Word("IgnoreObjectFlow", AT)])
 intervals = st.sampled_from(["yyyy", "m", "d", "ww", "h", "n", "s"]).map(quoted)
 patterns = st.sampled_from(
     [r"[a-z\s-]+", r"\d*", r"(?<head>^.)(?<rest>.*)", r"[^a]", "x|ab", r"(.*?)(?<rest>.{0,3})$"]
 ).map(quoted)
+references = st.sampled_from(["${rest}${head}", "<${rest}>", "${head}é"]).map(quoted)
 short_texts = st.text(LETTERS, min_size=1, max_size=2).map(quoted)
 signs = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
 compare_words = st.sampled_from([None, Word("vbTextCompare", AT), Word("vbBinaryCompare", AT)])
@@ -153,6 +155,7 @@ SHAPES: list[Callable[[Grower], Node]] = [
     lambda grow: call("Replace", grow.listed(), grow.draw(short_texts), None, None, grow.any(), None, None),
     lambda grow: call("Replace", grow.listed(), grow.draw(short_texts), None, None, None, None, grow.draw(constants)),
     lambda grow: call("Replace", grow.listed(), None, grow.draw(patterns), None, grow.draw(constants), None, None),
+    lambda grow: call("Replace", grow.listed(), None, HEAD_AND_REST, None, grow.draw(references), None, None),
     lambda grow: call("Replace", grow.any(), None, HEAD_AND_REST, REST, None, grow.any(), None),
     lambda grow: call("Replace", grow.any(), None, HEAD_AND_REST, REST, grow.any(), None, None),
     lambda grow: call("DateDiff", grow.draw(intervals), grow.date(), grow.date()),
@@ -242,10 +245,10 @@ def test_rows_beyond_one_batch_come_out_in_order() -> None:
     count = BATCH_ROWS + 3
     numbers_of_rows = pa.array([str(number) for number in range(count)])
     columns_of_rows = {"x": pa.chunked_array([numbers_of_rows.slice(0, 10), numbers_of_rows.slice(10)])}
-    result = compile_expression('IIF([x] = "65536", Split("a,b", ","), [x])').evaluate(
+    result = compile_expression('IIF([x] = "131072", Split("a,b", ","), [x])').evaluate(
         Rows(columns_of_rows, count, NOW)
     )
-    assert result.values.slice(BATCH_ROWS - 1).to_pylist() == [["65535"], ["a", "b"], ["65537"], ["65538"]]
+    assert result.values.slice(BATCH_ROWS - 1).to_pylist() == [["131071"], ["a", "b"], ["131073"], ["131074"]]
 
 
 def test_no_rows_give_no_values() -> None:

@@ -1,0 +1,93 @@
+"""What Prefect's run history holds after a cycle: it is the report that people look at first."""
+
+from __future__ import annotations
+
+import threading
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterId,
+)
+from prefect.client.schemas.objects import Artifact, FlowRun
+
+from tasks.report.cycle import Told
+from tests.flows.conftest import Sandboxes
+from tests.flows.running import ledger_of, run_cycle
+
+STAGES = {"extract-assignments", "transform-via-mapping", "reconcile", "load", "report"}
+
+
+class History:
+    """One cycle as Prefect's server tells it."""
+
+    def __init__(self, client: SyncPrefectClient, run_id: UUID, told: Told) -> None:
+        self.told = told
+        self.run: FlowRun = client.read_flow_run(run_id)
+        self._only = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
+        self._client = client
+
+    def stages(self) -> dict[str, str]:
+        """Give the final state of each task by its name, once the server has recorded all of them.
+
+        Prefect sends them as events, which its server takes in after the run has ended.
+        """
+        found: dict[str, str] = {}
+        for _ in range(100):
+            runs = self._client.read_task_runs(flow_run_filter=self._only)
+            found = {run.name.rpartition("-")[0]: run.state_name or "" for run in runs}
+            if len(found) == len(STAGES) and set(found.values()) == {"Completed"}:
+                break
+            threading.Event().wait(0.2)
+        return found
+
+    def artifacts(self) -> dict[str, Artifact]:
+        """Give the run's artifacts by key."""
+        only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[self.run.id]))
+        return {str(found.key): found for found in self._client.read_artifacts(artifact_filter=only)}
+
+
+@pytest.fixture(scope="module")
+def history(sandboxes: Sandboxes, tmp_path_factory: pytest.TempPathFactory) -> History:
+    sandbox = sandboxes(users=30)
+    told = run_cycle(job := sandbox.job_file(tmp_path_factory.mktemp("history")))
+    with ledger_of(job) as ledger:
+        run_id = ledger.cycles("sandbox", 1)["flow_run_id"].iloc[0]
+    return History(get_client(sync_client=True), UUID(run_id), told)
+
+
+def test_the_run_is_named_after_the_job_and_what_it_did(history: History) -> None:
+    assert history.run.name.startswith("sandbox")
+    assert history.run.name.endswith(history.told.verdict.sentence)
+    assert "created" in history.run.name
+
+
+def test_the_final_state_says_how_it_went(history: History) -> None:
+    state = history.run.state
+    assert state is not None
+    assert (state.is_final(), state.message) == (True, history.told.verdict.sentence)
+
+
+def test_every_stage_is_one_task(history: History) -> None:
+    assert history.stages() == dict.fromkeys(STAGES, "Completed")
+
+
+def test_the_summary_the_activity_and_the_plan_are_artifacts(history: History) -> None:
+    found = history.artifacts()
+    kinds = {key: artifact.type for key, artifact in found.items()}
+    assert kinds == {
+        "provisioning-summary-sandbox": "markdown",
+        "provisioning-activity-sandbox": "table",
+        "provisioning-plan-sandbox": "markdown",
+    }
+    assert history.told.verdict.sentence in str(found["provisioning-summary-sandbox"].data)
+
+
+def test_no_parameter_and_no_artifact_holds_a_secret(history: History) -> None:
+    shown = str([history.run.parameters, *(artifact.data for artifact in history.artifacts().values())])
+    assert "sandbox-replicon-password" not in shown
+    assert "sandbox-graph-secret" not in shown
