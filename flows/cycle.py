@@ -11,8 +11,12 @@ from typing import Any, Final
 import pandas as pd
 
 from flows.parts import Parts
+from tasks.connectors.microsoft_graph.errors import SignInError
+from tasks.connectors.replicon.errors import StopJobError
 from tasks.extract.assignments import extract_people
 from tasks.ledger.cycles import JobState
+from tasks.ledger.locks import LostLockError
+from tasks.load.settle import settle
 from tasks.model import STRING, CycleChoice, CycleKind, Decision, HeldError, Operation, Plan, ProvisioningError
 from tasks.report.verdict import StateName
 from tasks.transform.accounts import to_accounts
@@ -77,10 +81,16 @@ def holding(parts: Parts, choice: CycleChoice, flow_run_id: str = "") -> Iterato
     kind = _kind(job, choice, ledger.job_state(job), parts.mapping.digest)
     cycle_id = ledger.begin_cycle(job, kind, flow_run_id)
     try:
+        # What an earlier run left open decides who is linked, so it comes before anything is read.
+        settle(parts.target, ledger, parts.job, cycle_id)
         yield Cycle(cycle_id, dataclasses.replace(remember(parts, choice), kind=kind))
     except BaseException as error:
         said = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
-        ledger.end_cycle(cycle_id, StateName.FAILED, message=said)
+        if isinstance(error, SignInError | StopJobError):
+            ledger.quarantine(job, "EncounteredQuarantineException", said)
+        # Whoever holds the job by now has recorded this cycle as crashed.
+        with contextlib.suppress(LostLockError):
+            ledger.end_cycle(cycle_id, StateName.FAILED, message=said)
         raise
 
 
@@ -94,6 +104,15 @@ def only_planned(plan: Plan) -> Plan:
     return dataclasses.replace(
         plan, operations=operations, verdict=dataclasses.replace(plan.verdict, go=False, reasons=reasons)
     )
+
+
+def judge_quarantine(parts: Parts, plan: Plan) -> None:
+    """Put the job into quarantine when the guards say so; let it out when this cycle got as far as a sound plan."""
+    ledger, job = parts.ledger, parts.job.name
+    if plan.verdict.quarantine is not None:
+        ledger.quarantine(job, plan.verdict.quarantine, " ".join(plan.verdict.reasons))
+    elif plan.manifest.complete and ledger.job_state(job).quarantine_reason is not None:
+        ledger.leave_quarantine(job)
 
 
 def second_look(parts: Parts) -> Callable[[Sequence[str]], pd.DataFrame]:
@@ -116,6 +135,7 @@ def second_look(parts: Parts) -> Callable[[Sequence[str]], pd.DataFrame]:
             parts.mapping,
             now=parts.ledger.now(),
             default_domain=extraction.default_domain,
+            linked=extraction.assignments["source_id"],
         )
         return accounts.people
 

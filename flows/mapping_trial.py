@@ -20,7 +20,7 @@ from tasks.transform.expressions.errors import ExpressionError
 from tasks.transform.expressions.grammar import parse
 from tasks.transform.expressions.tree import Number
 from tasks.transform.expressions.tree import Text as Literal
-from tasks.transform.schema_check import SELECT_UNIQUE
+from tasks.transform.mapping import SELECT_UNIQUE
 from tasks.transform.source_attributes import KnownAttributes
 from tasks.transform.suggestions import did_you_mean
 from tasks.transform.trial import Outcome, Trial, Value, try_expression

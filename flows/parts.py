@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+import pandas as pd
+import pyarrow as pa
 
 from tasks.connectors.directories import open_directory
 from tasks.connectors.directory import Directory
@@ -13,6 +17,7 @@ from tasks.connectors.replicon.client import RepliconClient
 from tasks.connectors.replicon.users import RepliconUsers
 from tasks.job import Job, load_job
 from tasks.ledger.ledger import Ledger
+from tasks.model import STRING
 from tasks.transform.mapping import AttributeMapping
 from tasks.transform.schema import load_mapping
 from tasks.transform.schema_model import FlowAction
@@ -57,7 +62,20 @@ def open_mapping(job: Job) -> AttributeMapping:
 
 def open_target(job: Job, mapping: AttributeMapping) -> RepliconUsers:
     """Give the accounts of the job's Replicon tenant, with the attributes that the mapping writes."""
-    return RepliconUsers(RepliconClient(job.target), frozenset(mapping.by_name))
+    # Look-ups go on beside the writers.
+    client = RepliconClient(job.target, connections=job.load.workers + 8)
+    return RepliconUsers(client, frozenset(mapping.by_name))
+
+
+def taken_in(target: RepliconUsers) -> Callable[[str, pa.Array], pa.Array]:
+    """Give what tells which of some values accounts of `target` have in an attribute already, whatever their case."""
+
+    def taken(attribute: str, values: pa.Array) -> pa.Array:
+        asked = pd.Series(values.to_pandas(types_mapper=pd.ArrowDtype), dtype=STRING)
+        found = target.find(attribute, asked.dropna().drop_duplicates())
+        return pa.array(asked.str.lower().isin(found[attribute].str.lower()), pa.bool_())
+
+    return taken
 
 
 def open_ledger(job: Job) -> Ledger:

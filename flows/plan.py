@@ -8,7 +8,7 @@ from rich.console import Console
 
 from flows.cycle import remember
 from flows.history import source_name, target_name
-from flows.parts import Parts, open_parts
+from flows.parts import Parts, open_parts, taken_in
 from flows.progress import bars, current
 from tasks.extract.assignments import extract_assignments
 from tasks.model import CycleChoice, Decision, ExitCode, Operation, Plan, Progress, silent
@@ -36,6 +36,8 @@ def plan_cycle(parts: Parts, choice: CycleChoice = CycleChoice.AUTOMATIC, progre
         parts.mapping,
         now=memory.now,
         default_domain=extraction.default_domain,
+        taken=taken_in(parts.target),
+        linked=memory.known,
         progress=progress,
     )
     return make_plan(

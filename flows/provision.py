@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import pandas as pd
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.cycle import Cycle, holding, only_planned, second_look
+from flows.cycle import Cycle, holding, judge_quarantine, only_planned, second_look
 from flows.history import facts_of
-from flows.parts import Parts, open_parts
+from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
 from tasks.extract.task import extract_assignments_task
+from tasks.load.policy import NOT_ATTEMPTED
 from tasks.load.task import load_task
 from tasks.model import CycleChoice, Plan
 from tasks.reconcile.task import reconcile_task
@@ -40,7 +42,13 @@ def provision(job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, apply_f
         memory = held.memory
         extraction = extract_assignments_task(job, mapping.source_attributes, known=memory.known, progress=progress)
         accounts = transform_via_mapping_task(
-            extraction.assignments, mapping, memory.now, extraction.default_domain, progress=progress
+            extraction.assignments,
+            mapping,
+            memory.now,
+            extraction.default_domain,
+            taken=taken_in(parts.target),
+            linked=memory.known,
+            progress=progress,
         )
         plan = reconcile_task(
             accounts,
@@ -58,10 +66,16 @@ def provision(job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, apply_f
         )
         if memory.first and not apply_first_plan:
             plan = only_planned(plan)
-        _ = load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress)
+        judge_quarantine(parts, plan)
+        # By its annotations a frame passes for a coroutine, which Prefect's tasks may give.
+        outcomes = cast(
+            pd.DataFrame,
+            load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
+        )
         facts = facts_of(parts, held, plan)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, plan))
-        _end(parts, held, plan, told, extraction.watermark if apply_first_plan or not memory.first else None)
+        carried_out = (apply_first_plan or not memory.first) and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
+        _end(parts, held, plan, told, extraction.watermark if carried_out else None)
     _rename(f"{facts.title} · {told.verdict.sentence}")
     return Completed(message=told.verdict.sentence, data=told)
 

@@ -33,7 +33,7 @@ class Service(Protocol):
     """Something the server can listen for. Calls come one at a time on the server's event loop, so no locks."""
 
     def endpoint(self, request: Request) -> str:
-        """Name what the request is for, as fault rules know it: `graph:users`, `replicon:ImportService1.BulkGetUsers3`."""
+        """Name what the request is for, as fault rules know it: `graph:users`, `replicon:UserService1.GetUser2`."""
 
     def handle(self, request: Request) -> Response:
         """Answer the request as the real service would, faults aside; changes are committed when it returns."""

@@ -17,12 +17,12 @@ from tasks.model import Extraction, Progress, silent
 
 def _lost_on_the_way(_task: Any, _run: Any, state: Any) -> bool:
     """Tell whether the read failed for want of an answer; a refusal stays a refusal when asked again."""
-    return isinstance(state.result(raise_on_failure=False), TransportError)
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, TransportError) and error.sent
 
 
 @task(
     name="extract-assignments",
-    tags=["stage:extract"],
     cache_policy=NO_CACHE,
     retries=2,
     retry_delay_seconds=[20, 60],

@@ -146,6 +146,7 @@ def _row(job: str, cycle_id: str, request: Request, now: dt.datetime) -> dict[st
         "account_digest": change.account_digest,
         "mapping_digest": change.mapping_digest,
         "changes": to_json(change.differences),
+        "why": change.why,
         "intended_at": now,
         "attempts": 0,
     }
@@ -164,6 +165,7 @@ def _request(row: sa.Row[Any]) -> Request:
             account_digest=row.account_digest,
             mapping_digest=row.mapping_digest,
             differences=tuple(Difference(**entry) for entry in orjson.loads(row.changes)),
+            why=row.why,
         ),
         step=row.step,
         operation=Operation(row.operation),

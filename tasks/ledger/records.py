@@ -52,6 +52,8 @@ class Change:
     account_digest: str | None
     mapping_digest: str
     differences: tuple[Difference, ...]
+    why: str | None = None
+    """The plan's reason, in words."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -145,6 +145,7 @@ JOURNAL: Final = sa.Table(
     sa.Column("account_digest", sa.Text),
     sa.Column("mapping_digest", sa.Text, nullable=False),
     sa.Column("changes", sa.Text),
+    sa.Column("why", sa.Text),
     sa.Column("intended_at", Instant, nullable=False),
     sa.Column("sent_at", Instant),
     sa.Column("ended_at", Instant),

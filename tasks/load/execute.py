@@ -297,6 +297,8 @@ class Execution:
         self._moves.answers.append(item.answered(written, attempts))
         if item.done is Operation.CREATE and item.step == 1 and not self._came_about(item):
             return
+        if item.done in _READY_AT_ONCE and item.step == 1:
+            self._schedule.settled(item.source_id)
         if item.later:
             item.next_step(Operation.UPDATE, item.later)
             self._schedule.put(item)
@@ -415,5 +417,7 @@ class Execution:
         return self._setting.ledger.now()
 
 
+_READY_AT_ONCE: Final = frozenset({Operation.UPDATE, Operation.ENABLE})
+"""Operations after which an account can be referred to, as far as it could not before."""
 _WITHOUT_VALUES: Final = frozenset({Operation.DISABLE, Operation.ENABLE, Operation.DELETE})
 """Operations that mean something by themselves."""

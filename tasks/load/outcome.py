@@ -194,6 +194,8 @@ def _ending(
     decision: Decision = Decision.GO,
 ) -> Ending:
     change = item.change
+    if status in {Status.SUCCESS, Status.WARNING}:
+        reason = " ".join(filter(None, (change.why, reason))) or None
     if operation is Operation.DISABLE and not any(entry.attribute == LOGIN_ENABLED for entry in change.differences):
         taken = (*change.differences, Difference(LOGIN_ENABLED, "True", "False"))
         change = dataclasses.replace(change, differences=taken)

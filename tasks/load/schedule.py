@@ -24,8 +24,8 @@ class Schedule:
     """The rows of a plan that are carried out. Not safe to use from several threads.
 
     `operations` and `changes` are the plan's frames, the former cut to those rows. A row whose supervisor is created
-    by another row waits for that row and for nothing else. In a circle the first row goes without its supervisor,
-    who is written in a second step.
+    or made fit by another row waits for that row and for nothing else. In a circle the first row goes without its
+    supervisor, who is written in a second step.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Schedule:
         mapping_digest: str,
         schema: Mapping[str, TargetAttribute],
     ) -> None:
-        self._columns = {name: operations[name].tolist() for name in (*_FACTS, "account_digest")}
+        self._columns = {name: operations[name].tolist() for name in (*_FACTS, "account_digest", "reason")}
         self._changes = Changes(operations["change_id"], changes, schema)
         self._mapping_digest = mapping_digest
         parents = _parents(operations)
@@ -44,10 +44,8 @@ class Schedule:
         self._reports: dict[str, list[int | Item]] = {}
         for row, supervisor in zip(waiting.tolist(), parents[waiting].tolist(), strict=True):
             self._reports.setdefault(self._columns["source_id"][supervisor], []).append(row)
-        self._creating = {
-            self._columns["source_id"][row]
-            for row in np.flatnonzero(operations["operation"].eq(Operation.CREATE).to_numpy(dtype=bool)).tolist()
-        }
+        self._parents = parents.tolist()
+        self._awaited = {self._columns["source_id"][row] for row in np.unique(parents[parents >= 0]).tolist()}
         # Rows in the plan's order are a heap already.
         self._ready: list[int] = np.flatnonzero((parents < 0) | self._late).tolist()
         self._again: list[Item] = []
@@ -65,15 +63,15 @@ class Schedule:
 
     def put(self, item: Item) -> None:
         """Let a further step of an operation wait for its turn, or for the account that it refers to."""
-        supervisor = item.waits_for()
-        if supervisor is not None and supervisor in self._creating:
+        supervisor = item.after or item.waits_for()
+        if supervisor is not None and supervisor in self._awaited:
             self._reports.setdefault(supervisor, []).append(item)
         else:
             self._again.append(item)
 
     def settled(self, source_id: str) -> None:
-        """Tell that the account of `source_id` is there, or will not come about: who waited for it can run."""
-        self._creating.discard(source_id)
+        """Tell that the account of `source_id` is as planned, or will not be: who waited for it can run."""
+        self._awaited.discard(source_id)
         for entry in self._reports.pop(source_id, ()):
             if isinstance(entry, Item):
                 self._again.append(entry)
@@ -101,6 +99,7 @@ class Schedule:
         }
         differences = self._changes.of(row)
         operation = Operation(facts.pop("operation"))
+        facts["why"] = facts.pop("reason")
         change = Change(
             **{**facts, "situation": Situation(facts["situation"])},
             operation=operation,
@@ -116,6 +115,7 @@ class Schedule:
         )
         if self._late[row]:
             item.later[SUPERVISOR] = item.values.pop(SUPERVISOR)
+            item.after = self._columns["source_id"][self._parents[row]]
         return item
 
 
@@ -150,12 +150,12 @@ class Changes:
 
 
 def _parents(operations: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Give for each row the row that creates the account of its supervisor; -1 where none does."""
+    """Give for each row the row that makes its supervisor's account, or makes it fit for it; -1 where none does."""
     source = pd.Index(operations["source_id"])
     parents = source.get_indexer(pd.Index(operations["waits_for"]))
-    creates = operations["operation"].eq(Operation.CREATE).fillna(value=False).to_numpy(dtype=bool)
+    makes = operations["operation"].isin([Operation.CREATE, Operation.UPDATE, Operation.ENABLE])
     waits = operations["waits_for"].notna().to_numpy(dtype=bool) & (parents >= 0)
-    return np.where(waits & creates[parents], parents, -1).astype(np.int64)
+    return np.where(waits & makes.to_numpy(dtype=bool)[parents], parents, -1).astype(np.int64)
 
 
 def _openers(parents: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:

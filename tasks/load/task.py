@@ -17,7 +17,7 @@ from tasks.model import Plan, Progress, silent
 
 
 # Without retries: load repeats by itself what may be repeated.
-@task(name="load", cache_policy=NO_CACHE, retries=0, tags=["provisioning"])
+@task(name="load", cache_policy=NO_CACHE, retries=0)
 def load_task(
     plan: Plan,
     target: RepliconUsers,

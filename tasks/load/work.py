@@ -34,6 +34,8 @@ class Item:
     step: int = 1
     later: dict[str, Value] = dataclasses.field(default_factory=dict)
     """What a second step writes: a supervisor who waits for this very account."""
+    after: str | None = None
+    """The person whose row comes before that second step."""
     request: Request | None = None
     target_uri: str | None = None
     target_name: str | None = None

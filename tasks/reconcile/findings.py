@@ -32,6 +32,8 @@ from tasks.reconcile.gathering import Gathered, linked_name
 from tasks.reconcile.situations import RULES
 from tasks.reconcile.standing import LOGIN_ENABLED
 
+END_DATE: Final = "EndDate"
+"""The target attribute that a return to work clears."""
 SKIPPED: Final = "EntrySynchronizationSkipped"
 """Microsoft's code for a person who is passed over."""
 MAPPING_FAILED: Final = "MappingFailed"
@@ -274,7 +276,30 @@ def _compared(
     gathered: Gathered, people: Places, uri: pa.Array, written: pa.Array, canonical: Canonical
 ) -> pd.DataFrame:
     place = places_of(uri, gathered.present.uri)
-    return differences(gathered.wanted, people, gathered.present, place, written, gathered.resolved, canonical)
+    found = differences(gathered.wanted, people, gathered.present, place, written, gathered.resolved, canonical)
+    return _with_end_dates(gathered, people, place, found)
+
+
+def _with_end_dates(gathered: Gathered, people: Places, place: Places, changes: pd.DataFrame) -> pd.DataFrame:
+    """Write the wanted end date of everybody who is enabled, also where the account has it.
+
+    Giving a login back clears the end date of the employment that had ended, unless a date is written with it.
+    """
+    wanted = gathered.wanted
+    if END_DATE not in wanted.attributes or not gathered.present.has(END_DATE):
+        return changes
+    named = {name: changes.loc[changes["attribute"].eq(name), "person"] for name in (LOGIN_ENABLED, END_DATE)}
+    dated = wanted.flows(END_DATE) & wanted.values(END_DATE).is_valid().to_numpy(zero_copy_only=False)
+    quiet = np.isin(people, named[LOGIN_ENABLED]) & ~np.isin(people, named[END_DATE]) & dated[people]
+    if not quiet.any():
+        return changes
+    columns = {
+        "person": pa.array(people[quiet]),
+        "attribute": pa.array([END_DATE] * int(quiet.sum())),
+        "before": gathered.present.values(END_DATE, place[quiet]),
+        "after": take(wanted.values(END_DATE), people[quiet]),
+    }
+    return pd.concat([changes, table_of(columns).astype(changes.dtypes)], ignore_index=True)
 
 
 def _differing(people: Places, changes: pd.DataFrame, before: str) -> pa.Array:

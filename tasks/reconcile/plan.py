@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -31,11 +31,14 @@ from tasks.model import (
     silent,
 )
 from tasks.reconcile import guards
-from tasks.reconcile.columns import array_of, mask_of, new_ids, nulls, series_of, table_of, take
+from tasks.reconcile.columns import Places, array_of, mask_of, new_ids, nulls, places_of, series_of, table_of, take
 from tasks.reconcile.findings import SKIPPED, Findings, findings
 from tasks.reconcile.gathering import Gathered, gather
 from tasks.reconcile.references import PENDING
 from tasks.reconcile.target import Matching, TargetReader
+
+PERMISSION_SETS: Final = "PermissionSets"
+"""The target attribute that decides who may be a supervisor."""
 
 
 def make_plan(
@@ -137,7 +140,7 @@ def _frames(found: Findings, gathered: Gathered) -> tuple[pd.DataFrame, pd.DataF
     place = np.full(gathered.wanted.count, -1, np.int64)
     place[person] = np.arange(len(rows))
     changes, row = _changes(found.changes, place, change_id)
-    operations["waits_for"] = _waits_for(changes, row, len(rows))
+    operations["waits_for"] = _waits_for(operations, changes, row, gathered.wanted.references)
     return conform(table_of(operations), OPERATION_COLUMNS, "plan"), changes
 
 
@@ -170,10 +173,34 @@ def _changes(
     return conform(table_of(columns), CHANGE_COLUMNS, "plan"), row[order]
 
 
-def _waits_for(changes: pd.DataFrame, row: np.ndarray[Any, np.dtype[np.int64]], count: int) -> pa.Array:
-    """Give for each row the source id of the person whose account it needs first."""
+def _waits_for(
+    operations: Mapping[str, pa.Array], changes: pd.DataFrame, row: Places, references: Sequence[str]
+) -> pa.Array:
+    """Give for each row the source id of the person whose row has to come first.
+
+    That is somebody whose account does not exist yet, or who becomes fit to be referred to by this very plan: Replicon
+    takes nobody as a supervisor who holds no permission set for it or may not sign in.
+    """
     after = array_of(changes["after"])
     pending = pc.fill_null(pc.starts_with(after, PENDING), False).to_numpy(zero_copy_only=False)
-    waits = np.full(count, -1, np.int64)
-    waits[row[pending]] = np.flatnonzero(pending)
-    return take(pc.utf8_slice_codeunits(after, len(PENDING)), waits)
+    fit = _becoming_fit(operations, changes, row)
+    refers = mask_of(changes["attribute"].isin(references)) & ~pending
+    place = np.full(len(after), -1, np.int64)
+    found = places_of(after.filter(pa.array(refers)), take(operations["target_uri"], fit))
+    place[refers] = np.append(fit, -1)[found]
+    ready = refers & (place >= 0)
+    waits = take(operations["source_id"], np.where(ready, place, -1))
+    waits = pc.if_else(pa.array(pending), pc.utf8_slice_codeunits(after, len(PENDING)), waits)
+    first = np.full(len(operations["source_id"]), -1, np.int64)
+    first[row[pending | ready]] = np.flatnonzero(pending | ready)
+    return take(waits, first)
+
+
+def _becoming_fit(operations: Mapping[str, pa.Array], changes: pd.DataFrame, row: Places) -> Places:
+    """Give the rows of existing accounts that get the login back or other permission sets."""
+    operation = operations["operation"]
+    granted = np.zeros(len(operation), bool)
+    granted[row[mask_of(changes["attribute"].eq(PERMISSION_SETS))]] = True
+    enabled = pc.equal(operation, Operation.ENABLE.value).to_numpy(zero_copy_only=False)
+    updated = pc.equal(operation, Operation.UPDATE.value).to_numpy(zero_copy_only=False)
+    return np.flatnonzero(enabled | (updated & granted))

@@ -16,7 +16,7 @@ from tasks.reconcile.plan import make_plan
 from tasks.reconcile.target import Matching, TargetReader
 
 
-@task(name="reconcile", cache_policy=NO_CACHE, tags=["provisioning"])
+@task(name="reconcile", cache_policy=NO_CACHE)
 def reconcile_task(
     accounts: Accounts,
     matching: Sequence[Matching],

@@ -15,7 +15,7 @@ from tasks.report.cycle import CycleFacts, Told
 from tasks.report.verdict import CycleVerdict, judge
 
 
-@task(name="report", cache_policy=NO_CACHE, tags=["provisioning"])
+@task(name="report", cache_policy=NO_CACHE)
 def report_task(
     activities: pd.DataFrame, facts: CycleFacts, plan: Plan | None = None, failure: str | None = None
 ) -> CycleVerdict:

@@ -26,7 +26,7 @@ from tasks.model import (
     conform,
     silent,
 )
-from tasks.transform.expressions.engine import Rows
+from tasks.transform.expressions.engine import Evaluated, Rows
 from tasks.transform.mapping import LOGIN_ENABLED, OBJECT_FILTER, AttributeMapping, MappedAttribute
 from tasks.transform.source_attributes import ACCOUNT_ENABLED, IS_SOFT_DELETED, USER_PRINCIPAL_NAME
 from tasks.transform.values import convert, either
@@ -41,8 +41,8 @@ FAILS_SCOPE: Final = "does not pass the scoping filter: "
 FAILS_INPUT: Final = "left alone, because the input filter does not let it pass: "
 """What stands before the failing clause of a person who is left alone."""
 
-Taken = Callable[[pa.Array], pa.Array]
-"""Tells which of an array of texts the target already has (for SelectUniqueValue)."""
+Taken = Callable[[str, pa.Array], pa.Array]
+"""Tells which of an array of texts accounts have in the named target attribute already (for SelectUniqueValue)."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,32 @@ class _Scoping:
     left_alone: pa.Array
     reason: pa.Array
     error: pa.Array
+
+
+@dataclass(frozen=True)
+class _Newcomers:
+    """The people for whom the target is asked about free values: others would find their own account's taken."""
+
+    mask: pa.Array
+    taken: Taken | None
+
+    def evaluate(self, attribute: MappedAttribute, rows: Rows) -> Evaluated:
+        """Evaluate `attribute` for them alone; everybody else has no value."""
+        assert attribute.expression is not None
+        places = np.flatnonzero(self.mask.to_numpy(zero_copy_only=False))
+        columns = {name: column.take(pa.array(places)) for name, column in rows.columns.items()}
+        taken = None if self.taken is None else functools.partial(self.taken, attribute.name)
+        theirs = dataclasses.replace(rows, columns=columns, count=len(places), taken=taken)
+        found = attribute.expression.evaluate(theirs)
+        back = np.full(rows.count, -1)
+        back[places] = np.arange(len(places))
+        index = pa.array(back, mask=back < 0)
+        return Evaluated(
+            values=found.values.take(index),
+            ignore_attribute=pc.fill_null(found.ignore_attribute.take(index), False),
+            ignore_object=pc.fill_null(found.ignore_object.take(index), False),
+            errors=found.errors.take(index),
+        )
 
 
 @dataclass(frozen=True)
@@ -85,11 +111,13 @@ def to_accounts(
     now: dt.datetime,
     default_domain: str | None = None,
     taken: Taken | None = None,
+    linked: pd.Series | None = None,
     progress: Progress = silent,
 ) -> Accounts:
     """Give the account that each person of `assignments` (`ASSIGNMENT_COLUMNS` and source attributes) should have.
 
-    `now` is what Now() gives, in UTC. A person for whom an expression fails, a value does not fit or a required
+    `now` is what Now() gives, in UTC. For people who are not among the `linked` source ids, SelectUniqueValue asks
+    `taken`; without it every value is free. A person for whom an expression fails, a value does not fit or a required
     attribute has no value gets an `error`, and nothing of theirs flows; nobody else is touched by it. People who are
     not active are not judged so, because nothing but their login is at stake. A person to be switched off is left
     alone by a mapping that does not turn `LoginEnabled` to False for them, as Microsoft documents for mappings that
@@ -103,8 +131,8 @@ def to_accounts(
     columns = _columns(people)
     scoping = _scope(people, columns, mapping)
     columns[IS_SOFT_DELETED] = _as_text(scoping.soft_deleted)
-    rows = Rows(columns=columns, count=count, now=now, default_domain=default_domain, taken=taken)
-    flows = _flows(mapping, rows, progress)
+    rows = Rows(columns=columns, count=count, now=now, default_domain=default_domain)
+    flows = _flows(mapping, rows, _Newcomers(_unlinked(people, scoping, linked), taken), progress)
     filtered, unfiltered = _object_filter(mapping, rows)
     left_alone = _left_alone(scoping, flows.values(), flows.get(LOGIN_ENABLED), filtered)
     errors = {"scope": scoping.error, OBJECT_FILTER: unfiltered, **{name: flow.error for name, flow in flows.items()}}
@@ -199,23 +227,30 @@ def _as_text(flags: pa.Array) -> pa.Array:
     return pc.if_else(flags, "True", "False")
 
 
-def _flows(mapping: AttributeMapping, rows: Rows, progress: Progress) -> dict[str, _Flow]:
+def _unlinked(people: pd.DataFrame, scoping: _Scoping, linked: pd.Series | None) -> pa.Array:
+    """Mark the people who may get an account in this cycle."""
+    known = people["source_id"].isin([] if linked is None else linked).to_numpy(dtype=bool)
+    return pc.and_not(pc.and_not(scoping.in_scope, scoping.soft_deleted), pa.array(known))
+
+
+def _flows(mapping: AttributeMapping, rows: Rows, newcomers: _Newcomers, progress: Progress) -> dict[str, _Flow]:
     flows, total = {}, len(mapping.attributes)
     for done, attribute in enumerate(mapping.attributes):
         progress(STAGE, done, total, attribute.name)
-        flows[attribute.name] = _flow(attribute, rows)
+        flows[attribute.name] = _flow(attribute, rows, newcomers)
     progress(STAGE, total, total)
     return flows
 
 
-def _flow(attribute: MappedAttribute, rows: Rows) -> _Flow:
+def _flow(attribute: MappedAttribute, rows: Rows, newcomers: _Newcomers) -> _Flow:
     """Evaluate one attribute for everybody and decide where it is written."""
     nobody = pa.array(np.zeros(rows.count, bool))
     if attribute.expression is None:
         value, error = convert(pa.nulls(rows.count, pa.string()), attribute.target)
         ignored = ignores_object = nobody
     else:
-        outcome = attribute.expression.evaluate(rows)
+        unique = attribute.chooses_unique
+        outcome = newcomers.evaluate(attribute, rows) if unique else attribute.expression.evaluate(rows)
         value, unfit = convert(outcome.values, attribute.target)
         error = either(outcome.errors, unfit)
         ignored, ignores_object = outcome.ignore_attribute, outcome.ignore_object
@@ -224,7 +259,8 @@ def _flow(attribute: MappedAttribute, rows: Rows) -> _Flow:
     present = pc.is_valid(value)
     on_create = _with_default(value, attribute, pc.and_not(pc.is_null(error), ignored))
     if attribute.required:
-        error = either(error, _missing(on_create, ignored, attribute.name))
+        excused = pc.invert(newcomers.mask) if attribute.chooses_unique else nobody
+        error = either(error, _missing(on_create, pc.or_(ignored, excused), attribute.name))
     writes = nobody if attribute.on_creation_only else pc.or_(present, pa.scalar(attribute.flow_nulls))
     return _Flow(
         value=value,

@@ -23,6 +23,9 @@ OBJECT_FILTER: Final = "objectFilter"
 LOGIN_ENABLED: Final = "LoginEnabled"
 """The target attribute that switches an account on and off."""
 
+SELECT_UNIQUE: Final = "SelectUniqueValue"
+"""The function that asks the target which of several values is free."""
+
 
 class MappingKind(StrEnum):
     """Where a target attribute's value comes from, as the portal names it."""
@@ -70,9 +73,14 @@ class MappedAttribute:
         return self.target.name
 
     @property
+    def chooses_unique(self) -> bool:
+        """Whether the target is asked which of several values is still free."""
+        return self.expression is not None and SELECT_UNIQUE in self.expression.functions
+
+    @property
     def on_creation_only(self) -> bool:
         """Whether existing accounts keep what they have."""
-        return self.kind is MappingKind.NONE or self.flow_type is FlowType.OBJECT_ADD_ONLY
+        return self.kind is MappingKind.NONE or self.flow_type is FlowType.OBJECT_ADD_ONLY or self.chooses_unique
 
 
 @dataclass(frozen=True)

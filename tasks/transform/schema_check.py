@@ -22,7 +22,14 @@ from tasks.transform.expressions.errors import ExpressionError
 from tasks.transform.expressions.grammar import parse
 from tasks.transform.expressions.tree import Attribute, Call, Node, Number, Text, walk
 from tasks.transform.filters import CompiledFilter, compile_filter
-from tasks.transform.mapping import OBJECT_FILTER, AttributeMapping, MappedAttribute, MappingKind, Matching
+from tasks.transform.mapping import (
+    OBJECT_FILTER,
+    SELECT_UNIQUE,
+    AttributeMapping,
+    MappedAttribute,
+    MappingKind,
+    Matching,
+)
 from tasks.transform.schema_model import (
     USER,
     AttributeDefinition,
@@ -41,7 +48,6 @@ from tasks.transform.source_attributes import ACCOUNT_ENABLED, COMPUTED, USER_PR
 from tasks.transform.suggestions import did_you_mean
 from tasks.transform.values import convert
 
-SELECT_UNIQUE: Final = "SelectUniqueValue"
 """Function that is not allowed for matching."""
 SWITCH: Final = "Switch"
 """Function that is not allowed on references."""
@@ -234,6 +240,14 @@ class _Check:
                 yield "defaultValue", problem
         if expression is not None:
             tree = parse(expression.text)
+            if SELECT_UNIQUE in expression.functions and not target.matchable:
+                yield (
+                    "source",
+                    (
+                        f"{SELECT_UNIQUE} has to ask which values are taken, and accounts cannot be found by this "
+                        "attribute. Use another function."
+                    ),
+                )
             if isinstance(tree, Text | Number):
                 for problem in _misfits(tree.value, target):
                     yield "source", problem

@@ -13,14 +13,23 @@ from tasks.transform.accounts import Taken, to_accounts
 from tasks.transform.mapping import AttributeMapping
 
 
-@task(name="transform-via-mapping", tags=["stage:transform"], cache_policy=NO_CACHE)
+@task(name="transform-via-mapping", cache_policy=NO_CACHE)
 def transform_via_mapping_task(
     assignments: pd.DataFrame,
     mapping: AttributeMapping,
     now: dt.datetime,
     default_domain: str | None = None,
     taken: Taken | None = None,
+    linked: pd.Series | None = None,
     progress: Progress = silent,
 ) -> Accounts:
     """Give the account that each person of the Assignments frame should have; see `to_accounts`."""
-    return to_accounts(assignments, mapping, now=now, default_domain=default_domain, taken=taken, progress=progress)
+    return to_accounts(
+        assignments,
+        mapping,
+        now=now,
+        default_domain=default_domain,
+        taken=taken,
+        linked=linked,
+        progress=progress,
+    )

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tasks.model import BadInputError
-from tasks.transform.accounts import Taken, source_columns
+from tasks.transform.accounts import source_columns
 from tasks.transform.expressions.engine import Rows, Step, compile_expression
 from tasks.transform.mapping import AttributeMapping
 
@@ -52,7 +52,6 @@ def try_expression(
     now: dt.datetime,
     known_attributes: Collection[str] | None = None,
     default_domain: str | None = None,
-    taken: Taken | None = None,
 ) -> Trial:
     """Evaluate `text` for a person with the given attribute values; attributes not given are null.
 
@@ -64,7 +63,6 @@ def try_expression(
         count=1,
         now=now,
         default_domain=default_domain,
-        taken=taken,
     )
     evaluated = expression.evaluate(rows)
     steps = tuple(expression.explain(rows))

@@ -112,6 +112,7 @@ def plan_of(cycle_id: str, *rows: Row, unique: str = "") -> Plan:
                 "error_code": row.error_code,
                 "reason": row.reason,
                 "waits_for": row.waits_for,
+                "risks": None,
                 "account_digest": row.digest,
             }
         )

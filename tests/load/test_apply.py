@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from tasks.model import OUTCOME_COLUMNS, Decision, HeldError, Operation, Situation
-from tests.load.rig import Rig, Row, create, looked, plan_of, running
+from tests.load.rig import Rig, Row, create, looked, person, plan_of, running
 
 SUPERVISES: dict[str, Any] = {"PermissionSets": ["User", "Supervisor"]}
 """What makes somebody fit to be a supervisor."""
@@ -351,3 +351,31 @@ def test_progress_ends_at_the_total(rig: Rig) -> None:
     seen: list[tuple[int, int]] = []
     rig.apply(create("a"), create("b"), progress=lambda _stage, done, total, _note="": seen.append((done, total)))
     assert seen[-1] == (2, 2)
+
+
+def test_reports_of_somebody_who_becomes_a_supervisor_in_this_plan_are_written_without_a_warning(rig: Rig) -> None:
+    for name in ("a", "b", "c"):
+        rig.linked(name)
+    outcomes = rig.apply(
+        Row("a", Operation.UPDATE, {"Supervisor": rig.uri("c")}, target_uri=rig.uri("a"), waits_for="c"),
+        Row("b", Operation.UPDATE, {"Supervisor": rig.uri("c")}, target_uri=rig.uri("b"), waits_for="c"),
+        Row("c", Operation.UPDATE, SUPERVISES, target_uri=rig.uri("c")),
+        Row("d", Operation.CREATE, person("d", Supervisor=rig.uri("c")), waits_for="c"),
+    )
+    assert outcomes["status"].tolist() == ["success"] * 4
+    assert [rig.account(name)["supervisor"] for name in "abd"] == [rig.uri("c")] * 3
+
+
+def test_reports_of_somebody_whose_change_fails_go_on_all_the_same(rig: Rig) -> None:
+    rig.linked("a"), rig.linked("b")
+    outcomes = rig.apply(
+        Row(
+            "a",
+            Operation.UPDATE,
+            {"FirstName": "Ann", "Supervisor": rig.uri("b")},
+            target_uri=rig.uri("a"),
+            waits_for="b",
+        ),
+        Row("b", Operation.UPDATE, {"PermissionSets": ["There Is None"]}, target_uri=rig.uri("b")),
+    )
+    assert outcomes["status"].tolist() == ["warning", "failure"]

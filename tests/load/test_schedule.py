@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tasks.connectors.replicon.attributes import TARGET_ATTRIBUTES
 from tasks.load.schedule import Schedule
 from tasks.load.work import SUPERVISOR
-from tests.load.rig import create, plan_of
+from tasks.model import Operation
+from tests.load.rig import Row, create, plan_of
 
 
 def schedule_of(supervisors: list[int | None]) -> Schedule:
@@ -89,3 +90,21 @@ def test_values_are_texts_lists_or_nothing() -> None:
     [item] = Schedule(plan.operations, plan.changes, "mapping", TARGET_ATTRIBUTES).take(1)
     assert (item.values["PermissionSets"], item.values["EmployeeId"]) == (["User"], None)
     assert SUPERVISOR not in item.values
+
+
+def test_a_second_step_of_a_linked_circle_waits_for_the_row_that_makes_its_supervisor_fit() -> None:
+    fit = {"PermissionSets": ["Supervisor"]}
+    plan = plan_of(
+        "cycle",
+        Row("a", Operation.UPDATE, {**fit, SUPERVISOR: "urn:b"}, target_uri="urn:a", waits_for="b"),
+        Row("b", Operation.UPDATE, {**fit, SUPERVISOR: "urn:a"}, target_uri="urn:b", waits_for="a"),
+    )
+    schedule = Schedule(plan.operations, plan.changes, "mapping", TARGET_ATTRIBUTES)
+    [first] = schedule.take(5)
+    assert (first.source_id, first.later) == ("a", {SUPERVISOR: "urn:b"})
+    schedule.settled("a")
+    first.next_step(first.operation, first.later)
+    schedule.put(first)
+    assert [item.source_id for item in schedule.take(5)] == ["b"]
+    schedule.settled("b")
+    assert schedule.take(5) == [first]

@@ -108,3 +108,24 @@ def test_a_long_chain_is_as_deep_as_it_is_long(count: int) -> None:
     depth, opens = depths(np.arange(-1, count - 1))
     assert depth.tolist() == list(range(count))
     assert not opens.any()
+
+
+@pytest.mark.parametrize(
+    "becomes",
+    [{"PermissionSets": ["Supervisor"]}, {"active": True}],
+    ids=["gets a permission set", "gets the login back"],
+)
+def test_reports_wait_for_a_supervisor_who_becomes_fit_by_the_same_plan(becomes: dict[str, object]) -> None:
+    world = World()
+    boss = {"active": "active" not in becomes}
+    world.run([person("boss"), person("ann"), person("bob", Supervisor="boss")])
+    world.run([person("boss", **boss), person("ann"), person("bob", Supervisor="boss")])
+    plan = world.plan([person("boss", **becomes), person("ann", Supervisor="boss"), person("new", Supervisor="boss")])
+    assert [rows_of(plan)[name]["waits_for"] for name in ("ann", "new")] == ["boss", "boss"]
+
+
+def test_nobody_waits_for_a_supervisor_who_changes_in_other_ways() -> None:
+    world = World()
+    world.run([person("boss"), person("ann")])
+    plan = world.plan([person("boss", FirstName="New"), person("ann", Supervisor="boss")])
+    assert plan.operations["waits_for"].isna().all()

@@ -154,6 +154,7 @@ def upgrade() -> None:
         sa.Column("account_digest", sa.Text),
         sa.Column("mapping_digest", sa.Text, nullable=False),
         sa.Column("changes", sa.Text),
+        sa.Column("why", sa.Text),
         sa.Column("intended_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True)),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
