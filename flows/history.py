@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from rich import box
@@ -19,6 +20,8 @@ from tasks.model import BadInputError, CycleKind, Manifest, Plan
 from tasks.report.cycle import CycleFacts, Told
 from tasks.report.terminal import activity_report
 from tasks.report.verdict import StateName, judge
+
+_USER_URI: Final = r"(urn:replicon-tenant:[^\":]+:user:\d+)"
 
 
 def source_name(job: Job) -> str:
@@ -39,6 +42,16 @@ def report_command(job: Job, cycle_id: str) -> str:
     return f"provision report {job.file} --cycle {cycle_id}"
 
 
+def referred_names(ledger: Ledger, job: str, changes: pd.Series) -> dict[str, str]:
+    """Give the login names of linked accounts, by URI, that the texts of `changes` refer to."""
+    found = changes.str.extractall(_USER_URI)[0].drop_duplicates()
+    holders = ledger.link_holders(job, found.tolist())
+    if not holders:
+        return {}
+    links = ledger.links(job, sorted(set(holders.values())))
+    return dict(zip(links["target_uri"], links["target_name"], strict=True))
+
+
 def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
     """Give the facts of a cycle that has just been carried out."""
     ledger, job = parts.ledger, parts.job
@@ -54,6 +67,7 @@ def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
         manifest=plan.manifest,
         quarantine=ledger.job_state(job.name).quarantine_reason,
         notes=plan.verdict.reasons,
+        names=referred_names(ledger, job.name, plan.changes["after"]),
         see=report_command(job, cycle.cycle_id),
     )
 
@@ -68,6 +82,7 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
         activities = ledger.activities(cycle_id=cycle["cycle_id"])
         state = ledger.job_state(job.name)
         linked = len(ledger.links(job.name))
+        names = referred_names(ledger, job.name, activities["changes"])
     manifest = Manifest.from_dict(json.loads(cycle["manifest"])) if isinstance(cycle["manifest"], str) else None
     failure = cycle["message"] if cycle["state"] in {StateName.FAILED, "crashed"} else None
     facts = CycleFacts(
@@ -81,6 +96,7 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
         linked=linked,
         manifest=manifest,
         quarantine=state.quarantine_reason,
+        names=names,
         see=report_command(job, cycle["cycle_id"]),
     )
     complete = manifest is None or manifest.complete

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from flows.cycle import remember
-from flows.history import source_name, target_name
+from flows.history import referred_names, source_name, target_name
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import bars, current
 from tasks.extract.assignments import extract_assignments
@@ -62,6 +62,7 @@ def show_plan(console: Console, job_file: Path, choice: CycleChoice = CycleChoic
     with parts.ledger, bars(console):
         plan = plan_cycle(parts, choice, current())
         linked = len(parts.ledger.links(parts.job.name))
+        names = referred_names(parts.ledger, parts.job.name, plan.changes["after"])
         ended_at = parts.ledger.now()
     facts = CycleFacts(
         job=parts.job.name,
@@ -74,6 +75,7 @@ def show_plan(console: Console, job_file: Path, choice: CycleChoice = CycleChoic
         linked=linked,
         manifest=plan.manifest,
         notes=plan.verdict.reasons,
+        names=names,
     )
     report = plan_report(plan, facts)
     console.print(report)

@@ -19,13 +19,31 @@ from tasks.ledger.tables import ESCROW
 from tasks.model import Status
 
 RETRIES: Final = tuple(dt.timedelta(hours=hours) for hours in (6, 12, *range(24, 24 * 28 + 1, 24)))
-"""When a person is tried again, counted from the first failure, once the next cycle has tried in vain: after 6, 12 and
-24 hours, then daily for 28 days ("How application provisioning works in Microsoft Entra ID", errors and retries)."""
+"""When a person is tried again, counted from the first failure: after 6, 12 and 24 hours, then daily for 28 days ("How
+application provisioning works in Microsoft Entra ID", errors and retries)."""
+PASSING: Final = frozenset(
+    {
+        "TooManyRequests",
+        "Timeout",
+        "InternalServerError",
+        "InternalError",
+        "WebExceptionProtocolError",
+        "InvalidAnchor",
+        "NotApplied",
+    }
+)
+"""Codes of failures that may be over by the next cycle, which tries once more before the calendar begins. Microsoft's
+service does so with every failure; what was refused for its content would only be refused again."""
 
 
-def next_retry(first_failed_at: dt.datetime, now: dt.datetime, attempts: int) -> dt.datetime | None:
-    """Give when a person who has failed `attempts` times is tried again: at once after the first; null when never."""
-    if attempts == 1:
+def next_retry(
+    first_failed_at: dt.datetime, now: dt.datetime, attempts: int, *, passing: bool = False
+) -> dt.datetime | None:
+    """Give when a person who has failed `attempts` times is tried again; null when never.
+
+    A failure that is `passing` is tried again at once the first time.
+    """
+    if passing and attempts == 1:
         return now
     return next((first_failed_at + after for after in RETRIES if first_failed_at + after > now), None)
 
@@ -83,7 +101,7 @@ def _row(job: str, ending: Ending, held: sa.Row[Any] | None, now: dt.datetime) -
         "error_code": ending.error_code or "Unknown",
         "first_failed_at": first,
         "last_failed_at": now,
-        "next_retry_at": next_retry(first, now, attempts),
+        "next_retry_at": next_retry(first, now, attempts, passing=ending.error_code in PASSING),
         "attempts": attempts,
         "account_digest": change.account_digest,
         "mapping_digest": change.mapping_digest,

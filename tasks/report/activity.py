@@ -133,7 +133,10 @@ def counts_of(activities: pd.DataFrame) -> dict[Group, int]:
 
 
 def changes_in(text: str | None) -> list[dict[str, Any]]:
-    """Read the changes of one activity; several values are one JSON text, as in a plan, however they were kept."""
+    """Read the changes of one activity; several values are one JSON text, as in a plan, however they were kept.
+
+    What was only written once more, as it was, is left out.
+    """
     changes: list[dict[str, Any]] = json.loads(text) if isinstance(text, str) else []
     return [
         {
@@ -141,14 +144,19 @@ def changes_in(text: str | None) -> list[dict[str, Any]]:
             for name, value in change.items()
         }
         for change in changes
+        if change["before"] is None or change["before"] != change["after"]
     ]
 
 
-def account_names(activities: pd.DataFrame) -> dict[str, str]:
-    """Give people's names by what references hold: an account's URI, or `source:<source id>`."""
+def account_names(activities: pd.DataFrame, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give people's names by what references hold: an account's URI, or `source:<source id>`.
+
+    `known` are names by URI of other accounts.
+    """
     linked = activities.dropna(subset=["target_uri", "target_name"])
     pending = activities.dropna(subset=["source_id", "source_name"])
     return {
+        **(known or {}),
         **dict(zip("source:" + pending["source_id"], pending["source_name"], strict=True)),
         **dict(zip(linked["target_uri"], linked["target_name"], strict=True)),
     }

@@ -54,12 +54,17 @@ def summary_markdown(activities: pd.DataFrame, told: Told) -> str:
     return _bounded(parts)
 
 
-def activity_rows(activities: pd.DataFrame, *, limit: int = ROWS) -> list[dict[str, str]]:
-    """Give the activities as table rows, what went wrong first, at most `limit`; every cell is text."""
+def activity_rows(
+    activities: pd.DataFrame, known: Mapping[str, str] | None = None, *, limit: int = ROWS
+) -> list[dict[str, str]]:
+    """Give the activities as table rows, what went wrong first, at most `limit`; every cell is text.
+
+    `known` are login names by URI of accounts that are not among the activities.
+    """
     groups = groups_of(activities)
     shown = activities.assign(group=groups).loc[groups.ne(Group.UNCHANGED.value)]
     shown = shown.assign(order=shown["group"].map(_ORDER)).sort_values("order", kind="stable").head(limit)
-    names = account_names(activities)
+    names = account_names(activities, known)
     return [
         {
             "Person": _cell(row["source_name"] or row["target_name"] or row["source_id"]),
@@ -73,16 +78,17 @@ def activity_rows(activities: pd.DataFrame, *, limit: int = ROWS) -> list[dict[s
     ]
 
 
-def plan_markdown(plan: Plan, see: str = "") -> str:
+def plan_markdown(plan: Plan, see: str = "", known: Mapping[str, str] | None = None) -> str:
     """Give a plan for somebody who is to approve it: totals, the guards' verdict, and who is concerned, bounded."""
     activities = activities_of(plan)
+    names = account_names(activities, known)
     parts = [
         f"## Plan for {plan.job}",
         f"**{in_words(counts_of(activities), planned=True).capitalize()}**",
         *(f"> {_flat(reason)}" for reason in plan.verdict.reasons),
-        *_listing("Waiting for approval", activities[activities["decision"].eq(Decision.STAGED.value)]),
-        *_listing("Held", activities[activities["decision"].eq(Decision.HOLD.value)]),
-        *_listing("To be done", activities[activities["decision"].eq(Decision.GO.value)]),
+        *_listing("Waiting for approval", activities[activities["decision"].eq(Decision.STAGED.value)], names),
+        *_listing("Held", activities[activities["decision"].eq(Decision.HOLD.value)], names),
+        *_listing("To be done", activities[activities["decision"].eq(Decision.GO.value)], names),
         *([f"Everything: `{see}`"] if see else []),
         f"Plan `{plan.plan_id}`, made {plan.created_at:%d %b %Y, %H:%M} UTC",
     ]
@@ -103,10 +109,9 @@ def _top_errors(activities: pd.DataFrame) -> list[str]:
     return ["### What needs attention", _table(("Code", "People", "Meaning", "What to do"), rows)]
 
 
-def _listing(title: str, activities: pd.DataFrame) -> list[str]:
+def _listing(title: str, activities: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
     if activities.empty:
         return []
-    names = account_names(activities)
     rows = [
         (
             row["source_name"] or row["source_id"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Mapping
 
 from tasks.model import CycleKind, Manifest
 from tasks.report.verdict import CycleVerdict
@@ -21,7 +22,8 @@ class CycleFacts:
     """One cycle: which job, what it read, how long it took, what the job stands at. Times are UTC.
 
     `linked` counts the people linked after the cycle; `manifest` is null when nothing was read; `notes` are the
-    guards' reasons and whatever else the reader has to know; `see` is the command that shows everything.
+    guards' reasons and whatever else the reader has to know; `names` gives login names by URI for accounts that
+    changes refer to beside the cycle's own; `see` is the command that shows everything.
     """
 
     job: str
@@ -35,6 +37,7 @@ class CycleFacts:
     manifest: Manifest | None
     quarantine: str | None = None
     notes: tuple[str, ...] = ()
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     see: str = ""
 
     @property

@@ -34,13 +34,15 @@ def report_task(
             description=f"{facts.title}: {verdict.state.value}",
         )
         create_table_artifact(
-            activity_rows(activities),
+            activity_rows(activities, facts.names),
             key=f"provisioning-activity-{facts.job}",
             description=f"{verdict.sentence}. Worst first; everything: {facts.see}",
         )
         if plan is not None:
             create_markdown_artifact(
-                plan_markdown(plan, facts.see), key=f"provisioning-plan-{facts.job}", description=f"Plan {plan.plan_id}"
+                plan_markdown(plan, facts.see, facts.names),
+                key=f"provisioning-plan-{facts.job}",
+                description=f"Plan {plan.plan_id}",
             )
     except (PrefectException, httpx.HTTPError) as error:
         logger.warning("The cycle's artifacts could not be stored; the ledger has everything: %s", error)

@@ -68,14 +68,15 @@ def activity_report(
     activities: pd.DataFrame, told: Told, *, people: int = PEOPLE, attributes: int = ATTRIBUTES
 ) -> ActivityReport:
     """Give the report on a cycle's activities (`activity.COLUMNS`), at most `people` of each group, to be printed."""
-    return ActivityReport(activities, told, people, attributes, account_names(activities))
+    return ActivityReport(activities, told, people, attributes, account_names(activities, told.facts.names))
 
 
 def plan_report(plan: Plan, facts: CycleFacts, *, people: int = PEOPLE, attributes: int = ATTRIBUTES) -> ActivityReport:
     """Give the same report on a plan that nobody has carried out yet."""
     activities = activities_of(plan)
     told = Told(facts, judge(activities, complete=plan.manifest.complete, quarantine=plan.verdict.quarantine))
-    return ActivityReport(activities, told, people, attributes, account_names(activities), planned=True)
+    names = account_names(activities, facts.names)
+    return ActivityReport(activities, told, people, attributes, names, planned=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -257,4 +258,6 @@ def _count_style(status: str, count: int) -> str:
 
 
 def _action(row: Mapping[str, Any]) -> str:
-    return str(row["remedy"] or (remedy_of(str(row["error_code"])).action if row["error_code"] else ""))
+    """Give what to do, unless the reason says so already."""
+    action = str(row["remedy"] or (remedy_of(str(row["error_code"])).action if row["error_code"] else ""))
+    return "" if action and action in str(row["reason"]) else action

@@ -17,8 +17,8 @@ from tests.ledger.changes import MORNING, change, ending
 from tests.ledger.conftest import Clock
 
 
-def failure(number: int = 1, **given: Any) -> Ending:
-    return ending(change(number, **given), status=Status.FAILURE, error_code="UnprocessableEntity", escrow=True)
+def failure(number: int = 1, code: str = "UnprocessableEntity", **given: Any) -> Ending:
+    return ending(change(number, **given), status=Status.FAILURE, error_code=code, escrow=True)
 
 
 @pytest.fixture
@@ -30,14 +30,21 @@ def waits(ledger: Ledger) -> list[float]:
     return [moment.total_seconds() / 3600 for moment in ledger.escrow("acme")["next_retry_at"] - MORNING]
 
 
-def test_a_failure_is_tried_in_the_next_cycle_then_by_the_calendar(ledger: Ledger, cycle_id: str, clock: Clock) -> None:
+@pytest.mark.parametrize(
+    ("code", "hours"),
+    [("UnprocessableEntity", [6, 12, 24, 48, 72, 96]), ("Timeout", [0, 6, 12, 24, 48, 72])],
+    ids=["refused", "passing"],
+)
+def test_a_failure_is_tried_again_by_the_calendar_and_a_passing_one_in_the_next_cycle_too(
+    ledger: Ledger, cycle_id: str, clock: Clock, code: str, hours: list[int]
+) -> None:
     seen = []
     for _ in range(6):
-        ledger.record("acme", cycle_id, Moves(endings=[failure()]))
+        ledger.record("acme", cycle_id, Moves(endings=[failure(code=code)]))
         seen += waits(ledger)
         clock.now = ledger.escrow("acme")["next_retry_at"].iloc[0].to_pydatetime()
         clock.pass_by(minutes=1)
-    assert seen == [0, 6, 12, 24, 48, 72]
+    assert seen == hours
 
 
 def test_after_28_days_it_is_given_up(ledger: Ledger, cycle_id: str, clock: Clock) -> None:
@@ -66,8 +73,7 @@ def test_a_success_lets_out(ledger: Ledger, cycle_id: str) -> None:
 
 
 def test_a_person_can_ask_for_a_retry(ledger: Ledger, cycle_id: str, clock: Clock) -> None:
-    for _ in range(2):
-        ledger.record("acme", cycle_id, Moves(endings=[failure(1), failure(2)]))
+    ledger.record("acme", cycle_id, Moves(endings=[failure(1), failure(2)]))
     assert waits(ledger) == [6, 6]
     assert ledger.retry_now("acme", source="jürgen.2@acme.test") == 1
     assert waits(ledger) == [6, 0]
@@ -77,7 +83,7 @@ def test_a_person_can_ask_for_a_retry(ledger: Ledger, cycle_id: str, clock: Cloc
     assert waits(ledger) == [1, 1]
 
 
-@given(st.integers(2, 50), st.timedeltas(dt.timedelta(0), dt.timedelta(days=40)))
+@given(st.integers(1, 50), st.timedeltas(dt.timedelta(0), dt.timedelta(days=40)))
 def test_the_calendar_never_looks_back_and_never_beyond_28_days(attempts: int, after: dt.timedelta) -> None:
     following = next_retry(MORNING, MORNING + after, attempts)
     if after < dt.timedelta(days=28):

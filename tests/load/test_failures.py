@@ -221,9 +221,8 @@ def test_a_delete_of_unknown_outcome_is_looked_up_and_not_repeated(rig: Rig, rem
 
 
 def test_a_person_in_escrow_waits_unless_something_changed(rig: Rig) -> None:
-    for _ in range(2):
-        rig.apply(create("jane", **TOO_LONG))
-        rig.next_cycle()
+    rig.apply(create("jane", **TOO_LONG))
+    rig.next_cycle()
     asked = rig.state.calls[UPSERT.removeprefix("replicon:")]
     row = rig.apply(create("jane", **TOO_LONG)).iloc[0]
     assert (row["status"], row["error_code"]) == ("skipped", "InEscrow")
@@ -239,7 +238,7 @@ def test_waiting_in_escrow_is_told_once(rig: Rig) -> None:
     for _ in range(4):
         rig.apply(create("jane", **TOO_LONG))
         rig.next_cycle()
-    assert rig.ledger.activities()["error_code"].tolist() == ["UnprocessableEntity"] * 2 + ["InEscrow"]
+    assert rig.ledger.activities()["error_code"].tolist() == ["UnprocessableEntity", "InEscrow"]
 
 
 def test_who_turns_out_to_need_nothing_leaves_the_escrow(rig: Rig) -> None:

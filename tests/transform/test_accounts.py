@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.model import BOOL, PEOPLE_COLUMNS, STRING, STRINGS, Presence
+from tasks.model import BOOL, PEOPLE_COLUMNS, STRING, STRINGS, BadInputError, Presence
 from tasks.transform.accounts import to_accounts
 from tests.transform.cases import NOW, accounts, entry, group_text, load, mapping_text, people, scope_text, values_of
 
@@ -291,3 +291,32 @@ def test_everybody_together_equals_each_one_alone(
             whole: pd.DataFrame = getattr(together, part)
             single: pd.DataFrame = getattr(alone, part)
             assert single.equals(whole.iloc[[place]].reset_index(drop=True))
+
+
+UNIQUE = entry("EmployeeId", """'SelectUniqueValue([mailNickname], Append([mailNickname], "2"))'""")
+
+
+def test_only_people_without_an_account_are_asked_about_unique_values(tmp_path: Path) -> None:
+    asked: list[tuple[str, list[str]]] = []
+
+    def taken(attribute: str, values: pa.Array) -> pa.Array:
+        asked.append((attribute, values.to_pylist()))
+        return pa.array([value == "ann" for value in values.to_pylist()])
+
+    made = to_accounts(
+        people(*({"mailNickname": name} for name in ("ann", "bob", "cid"))),
+        load(tmp_path, mapping_text(UNIQUE)),
+        now=NOW,
+        taken=taken,
+        linked=pd.Series(["id-1"], dtype=STRING),
+    )
+    assert made.on_create["EmployeeId"].fillna("nothing").tolist() == ["ann2", "nothing", "cid"]
+    assert made.flows["EmployeeId"].tolist() == [False] * 3
+    assert {attribute for attribute, _ in asked} == {"EmployeeId"}
+    assert not any("bob" in values for _, values in asked)
+    assert made.people["error"].isna().all()
+
+
+def test_a_unique_value_needs_an_attribute_that_accounts_can_be_found_by(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"FirstName.*cannot be found by this attribute"):
+        load(tmp_path, mapping_text(UNIQUE.replace("EmployeeId", "FirstName")))
