@@ -118,7 +118,7 @@ class GraphSource(_Section):
 class FilesSource(_Section):
     """A directory exported as CSV or Parquet files: users, groups' members, and assignments.
 
-    Paths are relative to the job file. The columns are described in the README of `deployments/`.
+    Paths are relative to the job file. The columns are described in the README of the deployments folder.
     """
 
     type: Literal["directory_files"]
