@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +327,15 @@ def test_a_stopped_run_finishes_what_is_under_way_and_leaves_the_rest(rig: Rig) 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="waiting is not interrupted elsewhere")
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT raise, also where the tests were started in the background and it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_cancelled_run_records_what_is_under_way_and_tells_the_rest(rig: Rig) -> None:
     def cancel(stage: str, done: int, *_: object) -> None:
         if (stage, done) == ("load", 1):
