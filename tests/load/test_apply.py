@@ -326,7 +326,6 @@ def test_a_stopped_run_finishes_what_is_under_way_and_leaves_the_rest(rig: Rig) 
     assert len(rig.ledger.activities()) == 250
 
 
-@pytest.mark.skipif(os.name != "posix", reason="waiting is not interrupted elsewhere")
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """Let SIGINT raise, also where the tests were started in the background and it is ignored."""
@@ -335,6 +334,7 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="waiting is not interrupted elsewhere")
 @pytest.mark.usefixtures("interruptible")
 def test_a_cancelled_run_records_what_is_under_way_and_tells_the_rest(rig: Rig) -> None:
     def cancel(stage: str, done: int, *_: object) -> None:
