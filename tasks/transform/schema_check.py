@@ -83,6 +83,7 @@ class _Check:
         self._offered = source_attributes
         self._known = KnownAttributes({}, source_attributes)
         self._definitions: Mapping[str, AttributeDefinition] = {}
+        self._foreign: list[str] = []
 
     def run(self) -> AttributeMapping | None:
         """Check everything; gives null when there is no user mapping to check."""
@@ -125,7 +126,7 @@ class _Check:
             object_filter=object_filter,
             source_attributes=(named | scoping.attributes | inputs.attributes | ALWAYS_READ) - COMPUTED,
             digest=_digest(mapped, scoping, inputs, object_filter, mapping.flow_types),
-            notes=notes_on(self._read, mapping, mapped, self._definitions),
+            notes=notes_on(self._read, mapping, mapped, self._definitions, self._foreign),
         )
 
     def _tell(self, location: Location, attribute: str, message: str) -> None:
@@ -182,16 +183,24 @@ class _Check:
                     (*place, "attributeMappings"), name, "no account can be created without it. Map it to a source."
                 )
 
+    def _unknown_target(self, entry: AttributeEntry, where: Location) -> None:
+        """Refuse a target attribute that neither Replicon has nor the file declares.
+
+        An exported schema declares what Microsoft's connector has; what of it ours has not is noted and not honoured.
+        """
+        name = entry.target_attribute_name
+        self._expression(entry, where)
+        if name in self._definitions:
+            self._foreign.append(name)
+            return
+        hint = did_you_mean(name, list(self._target)) or " Correct its name or remove its mapping."
+        self._tell((*where, "targetAttributeName"), name, f"there is no such target attribute.{hint}")
+
     def _attribute(self, entry: AttributeEntry, where: Location) -> MappedAttribute | None:
         name = entry.target_attribute_name
         target = self._target.get(name)
         if target is None:
-            self._tell(
-                (*where, "targetAttributeName"),
-                name,
-                f"there is no such target attribute.{did_you_mean(name, list(self._target))}",
-            )
-            self._expression(entry, where)
+            self._unknown_target(entry, where)
             return None
         definition = self._definitions.get(name) or AttributeDefinition(name=name, case_exact=target.case_exact)
         expression = self._expression(entry, where)

@@ -26,12 +26,21 @@ def notes_on(
     mapping: ObjectMapping,
     attributes: tuple[MappedAttribute, ...],
     definitions: Mapping[str, AttributeDefinition],
+    foreign: list[str],
 ) -> tuple[str, ...]:
-    """Give one sentence for each thing that is not honoured, with the names of what it concerns."""
+    """Give one sentence for each thing that is not honoured, with the names of what it concerns.
+
+    `foreign` are the target attributes that the file declares and maps and that Replicon accounts do not have here.
+    """
     return tuple(
         note
         for notes in (
             _other_mappings(read, mapping),
+            _named(
+                "mapping",
+                foreign,
+                "not honoured, because Replicon accounts have no such attribute here; map the ones they have.",
+            ),
             _entries(mapping.attribute_mappings),
             _attributes(attributes),
             _definitions(attributes, definitions),

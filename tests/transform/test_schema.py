@@ -295,3 +295,19 @@ def _with_entry(folder: Path, further: dict[str, object]) -> Path:
     enabled = {"targetAttributeName": "LoginEnabled", "source": "Not([IsSoftDeleted])"}
     rules = [{"objectMappings": [{"attributeMappings": [login, enabled, further]}]}]
     return written(folder, json.dumps({"synchronizationRules": rules}, indent=1), "mapping.json")
+
+
+def test_a_declared_target_attribute_that_replicon_has_not_is_noted_and_kept(tmp_path: Path) -> None:
+    schema = json.loads(EXPORTED.read_text(encoding="utf-8"))
+    rule = schema["synchronizationRules"][0]
+    directory = next(one for one in schema["directories"] if one["name"] == rule["targetDirectoryName"])
+    directory["objects"][0]["attributes"].append({"name": "HourlyMood", "type": "String"})
+    rule["objectMappings"][0]["attributeMappings"].append(
+        {"targetAttributeName": "HourlyMood", "source": {"type": "Attribute", "name": "city", "expression": "[city]"}}
+    )
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps(schema), encoding="utf-8")
+    mapping = load_mapping(file, TARGET_ATTRIBUTES)
+    assert "HourlyMood" not in mapping.by_name
+    assert any(note.startswith("mapping of HourlyMood: not honoured") for note in mapping.notes)
+    assert "HourlyMood" in export_json(mapping)
