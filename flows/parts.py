@@ -46,12 +46,14 @@ def open_parts(job_file: Path) -> Parts:
     job = load_job(job_file)
     mapping = open_mapping(job)
     allowed = job.actions & {_ACTIONS[action] for action in mapping.flow_types}
+    ledger = open_ledger(job)
+    ledger.withhold(mapping.redacted)
     return Parts(
         job=job.model_copy(update={"actions": allowed}),
         mapping=mapping,
         directory=open_directory(job.source),
         target=open_target(job, mapping),
-        ledger=open_ledger(job),
+        ledger=ledger,
     )
 
 

@@ -13,6 +13,7 @@ from flows.progress import bars, current
 from tasks.extract.assignments import extract_assignments
 from tasks.model import CycleChoice, Decision, ExitCode, Operation, Plan, Progress, silent
 from tasks.reconcile.plan import make_plan
+from tasks.report.activity import without_values
 from tasks.report.cycle import CycleFacts
 from tasks.report.terminal import plan_report
 from tasks.report.verdict import StateName
@@ -77,7 +78,7 @@ def show_plan(console: Console, job_file: Path, choice: CycleChoice = CycleChoic
         notes=plan.verdict.reasons,
         names=names,
     )
-    report = plan_report(plan, facts)
+    report = plan_report(without_values(plan, parts.mapping.redacted), facts)
     console.print(report)
     if report.told.verdict.state is not StateName.COMPLETED:
         return ExitCode.HELD

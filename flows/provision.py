@@ -20,6 +20,7 @@ from tasks.load.policy import NOT_ATTEMPTED
 from tasks.load.task import load_task
 from tasks.model import CycleChoice, Plan
 from tasks.reconcile.task import reconcile_task
+from tasks.report.activity import without_values
 from tasks.report.cycle import Told
 from tasks.report.task import report_task
 from tasks.transform.task import transform_via_mapping_task
@@ -73,7 +74,10 @@ def provision(job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, apply_f
             load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
         )
         facts = facts_of(parts, held, plan)
-        told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, plan))
+        told = Told(
+            facts,
+            report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, without_values(plan, mapping.redacted)),
+        )
         carried_out = (apply_first_plan or not memory.first) and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
         _end(parts, held, plan, told, extraction.watermark if carried_out else None)
     _rename(f"{facts.title} · {told.verdict.sentence}")

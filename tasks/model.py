@@ -22,6 +22,9 @@ INT: Final = pd.ArrowDtype(pa.int64())
 TIME: Final = pd.ArrowDtype(pa.timestamp("us", tz="UTC"))
 """dtype of every instant column."""
 
+REDACTED: Final = "[Redact]"
+"""What logs show in place of a value that a mapping passes through the function Redact."""
+
 DEFAULT_ACCESS_ROLE_ID: Final = "00000000-0000-0000-0000-000000000000"
 """appRoleId of an assignment made without choosing a role (Microsoft Graph, resource appRoleAssignment)."""
 

@@ -6,26 +6,44 @@ Statements on a connection of `database.py`; `ledger.py` calls them.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
+import orjson
 import pandas as pd
 import sqlalchemy as sa
 
 from tasks.ledger.database import insert
 from tasks.ledger.frames import ACTIVITY_COLUMNS, fetch
 from tasks.ledger.tables import ACTIVITIES
+from tasks.model import REDACTED
 
 
-def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record activities. One that is there already, of a change whose outcome was not known, is brought up to date."""
+def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], withheld: Set[str] = frozenset()) -> None:
+    """Record activities. One that is there already, of a change whose outcome was not known, is brought up to date.
+
+    The values of the attributes that are `withheld` are not recorded, only that they changed.
+    """
     if not rows:
         return
+    if withheld:
+        rows = [{**row, "changes": _without(row["changes"], withheld)} for row in rows]
     statement = insert(connection, ACTIVITIES)
     replaced = {name: statement.excluded[name] for name in rows[0] if name not in {"change_id", "job"}}
     connection.execute(
         statement.on_conflict_do_update(index_elements=["change_id"], set_=replaced), [dict(row) for row in rows]
     )
+
+
+def _without(changes: str, withheld: Set[str]) -> str:
+    """Give the changes with the values of withheld attributes hidden; that there was none stays visible."""
+    shown = [
+        {name: REDACTED if value is not None and name != "attribute" else value for name, value in change.items()}
+        if change["attribute"] in withheld
+        else change
+        for change in orjson.loads(changes)
+    ]
+    return orjson.dumps(shown).decode()
 
 
 def read(

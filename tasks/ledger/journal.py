@@ -6,7 +6,7 @@ Statements on a connection of `database.py`; `ledger.py` calls them. Knows no HT
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import orjson
@@ -18,8 +18,15 @@ from tasks.ledger.tables import JOURNAL
 from tasks.model import Operation, Situation
 
 
-def record(connection: sa.Connection, job: str, cycle_id: str, moves: Moves, now: dt.datetime) -> None:
-    """Write `moves` in one transaction, which the caller holds."""
+def record(
+    connection: sa.Connection,
+    job: str,
+    cycle_id: str,
+    moves: Moves,
+    now: dt.datetime,
+    withheld: Set[str] = frozenset(),
+) -> None:
+    """Write `moves` in one transaction, which the caller holds; `withheld` as in `activities.put`."""
     if moves.intents:
         connection.execute(JOURNAL.insert(), [_row(job, cycle_id, request, now) for request in moves.intents])
     _move(connection, moves.sent, State.SENT, {"sent_at": now})
@@ -28,7 +35,7 @@ def record(connection: sa.Connection, job: str, cycle_id: str, moves: Moves, now
     for change_id, step in moves.dropped:
         connection.execute(JOURNAL.delete().where(JOURNAL.c.change_id == change_id, JOURNAL.c.step == step))
     if moves.endings:
-        _end(connection, job, cycle_id, moves.endings, now)
+        _end(connection, job, cycle_id, moves.endings, now, withheld)
 
 
 def open_requests(connection: sa.Connection, job: str) -> list[Request]:
@@ -84,7 +91,14 @@ def _answered(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _end(connection: sa.Connection, job: str, cycle_id: str, endings: Sequence[Ending], now: dt.datetime) -> None:
+def _end(
+    connection: sa.Connection,
+    job: str,
+    cycle_id: str,
+    endings: Sequence[Ending],
+    now: dt.datetime,
+    withheld: Set[str],
+) -> None:
     closed = [{"id": ending.change.change_id} for ending in endings if not ending.open]
     if closed:
         connection.execute(
@@ -95,7 +109,7 @@ def _end(connection: sa.Connection, job: str, cycle_id: str, endings: Sequence[E
         )
     links.settle(connection, job, endings, now)
     escrow.settle(connection, job, endings, now)
-    activities.put(connection, [_activity(job, cycle_id, ending) for ending in endings])
+    activities.put(connection, [_activity(job, cycle_id, ending) for ending in endings], withheld)
 
 
 def _activity(job: str, cycle_id: str, ending: Ending) -> dict[str, Any]:

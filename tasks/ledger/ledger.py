@@ -41,6 +41,7 @@ class Ledger:
         self._clock = clock
         self._beating: dict[str, locks.Heartbeat] = {}
         self._guard = threading.Lock()
+        self._withheld: frozenset[str] = frozenset()
 
     @classmethod
     def open(
@@ -71,6 +72,10 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def withhold(self, attributes: frozenset[str]) -> None:
+        """Keep the values of these target attributes out of the activities recorded from now on."""
+        self._withheld = attributes
 
     def now(self) -> dt.datetime:
         """Give the present instant, as the ledger's clock has it."""
@@ -190,7 +195,7 @@ class Ledger:
         """Record requests, answers and endings in one transaction. Raises `LostLockError` and then records nothing."""
         with self._database.writing() as connection:
             locks.check(connection, job, cycle_id)
-            journal.record(connection, job, cycle_id, moves, self._clock())
+            journal.record(connection, job, cycle_id, moves, self._clock(), self._withheld)
 
     def open_requests(self, job: str) -> list[Request]:
         """Give the requests of `job` that are not done, oldest first: after a crash, what has to be settled."""
@@ -223,7 +228,8 @@ class Ledger:
             locks.check(connection, job, cycle_id)
             now = self._clock()
             links.put(connection, job, [{**row, "job": job, "linked_at": now} for row in links_rows])
-            activities.put(connection, [{**row, "job": job, "cycle_id": cycle_id} for row in activities_rows])
+            recorded = [{**row, "job": job, "cycle_id": cycle_id} for row in activities_rows]
+            activities.put(connection, recorded, self._withheld)
             links.put_skips(connection, [_skip(job, row) for row in activities_rows if row["change_id"] in told])
             links.look_again(connection, job, look_again)
             passed = [row["source_id"] for row in activities_rows if row["decision"] == Decision.SKIP]

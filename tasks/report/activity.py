@@ -5,6 +5,7 @@ The ledger hands out the same columns; a plan that nobody has carried out yet ha
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from tasks.model import (
     INT,
     OPERATION_COLUMNS,
     OUTCOME_COLUMNS,
+    REDACTED,
     STRING,
     TIME,
     Decision,
@@ -113,6 +115,15 @@ def activities_of(plan: Plan, outcomes: pd.DataFrame | None = None) -> pd.DataFr
     return frame.astype(dict(COLUMNS))
 
 
+def without_values(plan: Plan, attributes: frozenset[str]) -> Plan:
+    """Give `plan` as people may see it: the values of `attributes` hidden, that there was none still visible."""
+    changes = plan.changes.copy()
+    hidden = changes["attribute"].isin(attributes)
+    for name in ("before", "after"):
+        changes[name] = changes[name].mask(hidden & changes[name].notna(), REDACTED)
+    return dataclasses.replace(plan, changes=changes)
+
+
 def groups_of(activities: pd.DataFrame) -> pd.Series:
     """Give the `Group` of each activity, as text; while nothing has a status, of what would become of it."""
     decision, status, operation = activities["decision"], activities["status"], activities["operation"]
@@ -166,9 +177,18 @@ def shown_value(value: str | None, names: Mapping[str, str]) -> str:
     """Show a value of a change as people write it: several with commas, an account by its name, empty for none."""
     if value is None:
         return ""
-    if value.startswith("["):
-        return ", ".join(json.loads(value))
+    if (several := _several(value)) is not None:
+        return ", ".join(several)
     return names.get(value) or _TENANT_URI.sub("", value)
+
+
+def _several(value: str) -> list[str] | None:
+    """Give the values that a JSON array of text holds; null for any other text, however it begins."""
+    try:
+        values = json.loads(value) if value.startswith("[") else None
+    except ValueError:
+        return None
+    return values if isinstance(values, list) and all(isinstance(one, str) for one in values) else None
 
 
 def _is(status: pd.Series, one: Status) -> pd.Series:

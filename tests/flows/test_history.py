@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,10 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import Artifact, FlowRun
 
+from deployments.sandbox.sandbox import DEFAULT_MAPPING
+from tasks.model import REDACTED
 from tasks.report.cycle import Told
+from tests.flows.actual import accounts
 from tests.flows.conftest import Sandboxes
 from tests.flows.running import ledger_of, run_cycle
 
@@ -53,9 +57,13 @@ class History:
 
 @pytest.fixture(scope="module")
 def history(sandboxes: Sandboxes, tmp_path_factory: pytest.TempPathFactory) -> History:
-    sandbox = sandboxes(users=30)
-    told = run_cycle(job := sandbox.job_file(tmp_path_factory.mktemp("history")))
-    with ledger_of(job) as ledger:
+    return _history(sandboxes(users=30).job_file(tmp_path_factory.mktemp("history")))
+
+
+def _history(job_file: Path) -> History:
+    """Run one cycle and give what Prefect's server tells of it."""
+    told = run_cycle(job_file)
+    with ledger_of(job_file) as ledger:
         run_id = ledger.cycles("sandbox", 1)["flow_run_id"].iloc[0]
     return History(get_client(sync_client=True), UUID(run_id), told)
 
@@ -91,3 +99,18 @@ def test_no_parameter_and_no_artifact_holds_a_secret(history: History) -> None:
     shown = str([history.run.parameters, *(artifact.data for artifact in history.artifacts().values())])
     assert "sandbox-replicon-password" not in shown
     assert "sandbox-graph-secret" not in shown
+
+
+def test_a_redacted_value_reaches_replicon_and_no_log(sandboxes: Sandboxes, tmp_path: Path) -> None:
+    sandbox = sandboxes(users=30)
+    mapping = tmp_path / "redacted.yaml"
+    text = DEFAULT_MAPPING.read_text(encoding="utf-8")
+    mapping.write_text(text.replace("'[employeeId]'", "'Redact([employeeId])'"), encoding="utf-8")
+    history = _history(sandbox.job_file(tmp_path, mapping=str(mapping)))
+    written = {str(account["employeeId"]) for account in accounts(sandbox).values() if account["employeeId"]}
+    assert len(written) > 10
+    with ledger_of(tmp_path / "sandbox.yaml") as ledger:
+        told = " ".join(ledger.activities(cycle_id=history.told.facts.cycle_id)["changes"])
+    told += " ".join(str(artifact.data) for artifact in history.artifacts().values())
+    assert told.count(REDACTED) > len(written)
+    assert not [one for one in written if one in told]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
+import orjson
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Answer, Keep, Moves, State
+from tasks.ledger.records import Answer, Difference, Keep, Moves, State
 from tasks.model import CycleKind, Operation, Status
 from tests.ledger.changes import MORNING, change, ending, link, request
 from tests.ledger.conftest import Clock
@@ -177,3 +178,13 @@ def test_who_gets_a_link_is_no_longer_skipped(ledger: Ledger, cycle_id: str) -> 
     ledger.put_bulk("acme", cycle_id, [skipped("skip-9")], told=["skip-9"])
     ledger.record("acme", cycle_id, Moves(endings=[ending(change(9), link=link(9))]))
     assert ledger.skips("acme").empty
+
+
+def test_withheld_values_are_not_recorded_only_that_they_changed(ledger: Ledger, cycle_id: str) -> None:
+    ledger.withhold(frozenset({"EmployeeId"}))
+    differences = (Difference("EmployeeId", None, "123-45-678"), Difference("FirstName", "Ann", "Anna"))
+    ledger.record("acme", cycle_id, Moves(endings=[ending(change(1, differences=differences))]))
+    assert orjson.loads(ledger.activities()["changes"].iloc[0]) == [
+        {"attribute": "EmployeeId", "before": None, "after": "[Redact]"},
+        {"attribute": "FirstName", "before": "Ann", "after": "Anna"},
+    ]
