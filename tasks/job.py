@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ import pydantic
 import yaml
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from tasks.model import BadInputError, Operation
+from tasks.model import BadInputError, Operation, Situation
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts to which credentials may go without TLS: a sandbox on this machine."""
@@ -182,10 +183,60 @@ class Guards(_Section):
     """What stops a mistake upstream before the first write."""
 
     removals: Threshold = Threshold(count=500, percent=20)
+    operations: Mapping[Literal["create", "update", "enable"], Threshold] = Field(
+        default={}, description="Limits of other operations, by count and by share of the existing accounts."
+    )
+    attribute_percent: float | None = Field(
+        default=None, ge=0, le=100, description="For how many existing accounts one attribute may change, in percent."
+    )
+    when_exceeded: Literal["hold", "stop"] = Field(
+        default="hold", description="Whether the rest of a plan goes on when a limit is exceeded, or nothing does."
+    )
     shrink_percent: float = Field(
         default=30, ge=0, le=100, description="How far a read may fall short of the last complete one, in percent."
     )
+    grace_days: float = Field(
+        default=0, ge=0, description="Days between the first cycle that finds somebody leaving and the disable."
+    )
     protected_logins: tuple[str, ...] = ()
+    protected_groups: tuple[str, ...] = Field(
+        default=(),
+        description="Names of groups in Replicon (departments, locations, ...) whose accounts are protected.",
+    )
+    protected_permission_sets: tuple[str, ...] = Field(
+        default=(), description="Permission sets that are never given, and whose holders are protected."
+    )
+
+
+class SituationAction(StrEnum):
+    """What a job does in a situation instead of the default."""
+
+    HOLD = "hold"
+    """A person has to look at it first."""
+    SKIP = "skip"
+    """Nothing; it is told once."""
+    DISABLE = "disable"
+    """Take the login away instead of deleting the account; for `source_deleted` alone."""
+
+
+class DriftAction(StrEnum):
+    """What becomes of a value that was changed in Replicon outside provisioning."""
+
+    REVERT = "revert"
+    """It is put back to what the mapping says."""
+    ADOPT = "adopt"
+    """It stays until the value at the source changes."""
+
+
+class Drift(_Section):
+    """What becomes of values that were changed in Replicon outside provisioning, by attribute."""
+
+    default: DriftAction = DriftAction.REVERT
+    attributes: Mapping[str, DriftAction] = {}
+
+    def adopts(self, attribute: str) -> bool:
+        """Tell whether a changed value of `attribute` stays."""
+        return self.attributes.get(attribute, self.default) is DriftAction.ADOPT
 
 
 class Load(_Section):
@@ -226,10 +277,26 @@ class Job(_Section):
         default=frozenset({"create", "update", "delete"}),
         description="Target object actions that are allowed; a disable is an update.",
     )
+    situations: Mapping[Situation, SituationAction] = Field(
+        default={}, description="What is done in a situation instead of the default: hold, skip, or disable."
+    )
+    drift: Drift = Drift()
     guards: Guards = Guards()
     load: Load = Load()
     ledger: Ledger = Ledger()
     file: Path = Path()
+
+    @field_validator("situations")
+    @classmethod
+    def _known_actions(cls, situations: Mapping[Situation, SituationAction]) -> Mapping[Situation, SituationAction]:
+        for situation, action in situations.items():
+            if situation in {Situation.ORPHAN, Situation.DRIFTED}:
+                raise ValueError(
+                    f"{situation} cannot be set here: orphans are only listed, drift has its own key `drift`"
+                )
+            if action is SituationAction.DISABLE and situation is not Situation.SOURCE_DELETED:
+                raise ValueError(f"{situation}: expected hold or skip; disable is for source_deleted alone")
+        return situations
 
     def allows(self, operation: Operation) -> bool:
         """Tell whether the target object actions allow `operation`."""

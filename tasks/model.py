@@ -120,9 +120,26 @@ class Decision(StrEnum):
     HOLD = "hold"
     """A person has to look at it first."""
     STAGED = "staged"
-    """A removal over the threshold, waiting for approval; reported as StagedDelete."""
+    """An operation over a threshold, waiting for approval; a removal is reported as StagedDelete."""
     SKIP = "skip"
     """Nothing to carry out; the reason says why."""
+
+
+class Risk(StrEnum):
+    """Why somebody should look twice at one operation before it is carried out."""
+
+    RENAMED = "renamed"
+    """The login name of an existing account changes."""
+    DEACTIVATED = "deactivated"
+    """The account's login, or the account, is taken away."""
+    EMAIL_CHANGED = "e-mail changed"
+    """The e-mail address of an existing account changes."""
+    PERMISSION_RAISED = "permission raised"
+    """An existing account gets a permission set that it did not hold."""
+    SUPERVISOR_CHANGED = "supervisor changed"
+    """An account moves from one supervisor to another, or to none."""
+    FIRST_OF_ITS_KIND = "first of its kind"
+    """The job has never carried out this operation before."""
 
 
 class Status(StrEnum):
@@ -236,13 +253,16 @@ OPERATION_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "error_code": STRING,
     "reason": STRING,
     "waits_for": STRING,
+    "risks": STRING,
     "account_digest": STRING,
 }
 """Plan.operations: one row a person that the plan says something about.
 
-`change_id` unique; `target_uri` null until created; `waits_for` is the source id of the supervisor whose account
-this one needs first (null when none); `account_digest` is remembered with the link once the operation is done, so
-that an unchanged person is known as such without a read. `source_id` is null for orphans only.
+`change_id` unique; `target_uri` null until created; `waits_for` is the source id of the supervisor whose row has to
+come first, because it makes their account or makes it fit to supervise (null when none); `risks` names why a person
+should look twice, parted by commas (`Risk`; null when nothing stands out); `account_digest` is remembered with the
+link once the operation is done, so that an unchanged person is known as such without a read. `source_id` is null for
+orphans only.
 """
 
 CHANGE_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
@@ -359,11 +379,29 @@ class Verdict:
     reasons: tuple[str, ...]
     quarantine: str | None = None
     """`TooManyDeletes` when the removals are over the threshold, else null."""
+    stopped: bool = False
+    """Whether nothing at all is carried out, because the job stops a plan that is over a threshold."""
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """What earlier cycles of a job did, for judging a new plan.
+
+    `operations` are those carried out at least once; null when nothing is known, so that nothing counts as first.
+    `per_second` is how many writes a second the latest cycle that wrote anything managed; null when there was none.
+    """
+
+    operations: frozenset[Operation] | None = None
+    per_second: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All operations of a cycle, frozen: `operations` (`OPERATION_COLUMNS`) and `changes` (`CHANGE_COLUMNS`)."""
+    """All operations of a cycle, frozen: `operations` (`OPERATION_COLUMNS`) and `changes` (`CHANGE_COLUMNS`).
+
+    `state_digest` stands for the links that the plan's people had; `per_second` is the measured rate of writes
+    (null when none was measured), from which `forecast` comes. `undoes` is the cycle that an undo takes back.
+    """
 
     plan_id: str
     job: str
@@ -375,6 +413,22 @@ class Plan:
     operations: pd.DataFrame
     changes: pd.DataFrame
     verdict: Verdict
+    state_digest: str = ""
+    per_second: float | None = None
+    undoes: str | None = None
+
+    @property
+    def writes(self) -> pd.Series:
+        """Mark the operations that are carried out and send something."""
+        going = self.operations["decision"].eq(Decision.GO) & self.operations["operation"].ne(Operation.NONE)
+        return going.fillna(value=False).astype(bool)
+
+    @property
+    def forecast(self) -> dt.timedelta | None:
+        """Say how long the writes will take at the measured rate; null when none was measured."""
+        if not self.per_second:
+            return None
+        return dt.timedelta(seconds=float(self.writes.sum()) / self.per_second)
 
     def counts(self) -> dict[str, int]:
         """Count the operations by what happens to them: an operation's name for GO, else the decision's."""

@@ -106,6 +106,16 @@ def united(first: pa.Array, second: pa.Array, *, fold: bool) -> pa.Array:
     return _by_distinct(pc.binary_join_element_wise(pc.fill_null(first, ""), pc.fill_null(second, ""), _UNIT), union)
 
 
+def gained(before: pa.Array, after: pa.Array) -> pa.Array:
+    """Give the values that `after` (JSON arrays) has and `before` has not, folded and a line each; empty for none."""
+
+    def gain(pair: str) -> str:
+        had, has = ({value.lower() for value in json.loads(part)} if part else set() for part in pair.split(_UNIT))
+        return "\n".join(sorted(has - had))
+
+    return _by_distinct(pc.binary_join_element_wise(pc.fill_null(before, ""), pc.fill_null(after, ""), _UNIT), gain)
+
+
 def joined(*parts: Any) -> pa.Array:
     """Join columns and texts end to end, row by row; a null part counts as empty."""
     options = {"null_handling": "replace", "null_replacement": ""}

@@ -54,14 +54,14 @@ def differences(
     wished values as the target would give them back; it is asked only for those that seem to differ.
     """
     blind = {name: attribute for name, attribute in wanted.attributes.items() if not present.has(name)}
-    remembered = _remembered(written, blind) if blind else {}
+    known = remembered(written, blind) if blind else {}
     parts = []
     for name in wanted.attributes:
-        before = remembered[name] if name in remembered else present.values(name, accounts)
+        before = known[name] if name in known else present.values(name, accounts)
         if name in resolved:
             parts.append(_moved(name, resolved[name], people, before))
         else:
-            parts.append(_differing(wanted, name, people, before, None if name in remembered else canonical))
+            parts.append(_differing(wanted, name, people, before, None if name in known else canonical))
     return _stacked(parts)
 
 
@@ -128,7 +128,7 @@ def _stacked(parts: Iterable[pa.Table]) -> pd.DataFrame:
     return table_of({name: whole.column(name).take(pa.array(order)) for name in DIFFERENCE_COLUMNS})
 
 
-def _remembered(written: pa.Array, attributes: Mapping[str, TargetAttribute]) -> dict[str, pa.Array]:
+def remembered(written: pa.Array, attributes: Mapping[str, TargetAttribute]) -> dict[str, pa.Array]:
     """Read the given attributes out of JSON objects, one a row; null where a row does not have one."""
     if not len(written):
         return {name: pa.array([], _type_of(attribute)) for name, attribute in attributes.items()}

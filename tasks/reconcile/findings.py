@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.job import Drift, Job
 from tasks.model import INT, OPERATION_COLUMNS, Decision, Operation, Situation, empty_frame
 from tasks.reconcile.columns import (
     Mask,
@@ -21,13 +22,15 @@ from tasks.reconcile.columns import (
     differ,
     joined,
     listed,
+    mask_of,
     nulls,
     places_of,
     series_of,
     table_of,
     take,
+    text_of,
 )
-from tasks.reconcile.compare import DIFFERENCE_COLUMNS, Canonical, creations, differences, login_taken
+from tasks.reconcile.compare import DIFFERENCE_COLUMNS, Canonical, creations, differences, login_taken, remembered
 from tasks.reconcile.gathering import Gathered, linked_name
 from tasks.reconcile.situations import RULES
 from tasks.reconcile.standing import LOGIN_ENABLED
@@ -40,6 +43,8 @@ MAPPING_FAILED: Final = "MappingFailed"
 """Our code for a person whose values the mapping could not work out."""
 VANISHED: Final = "InvalidAnchor"
 """Microsoft's code for a link whose account is gone."""
+DRIFT_ADOPTED: Final = "DriftAdopted"
+"""Our code for an account that was changed outside provisioning and is left so."""
 WITHHELD: Final = "InsufficientRights"
 """Microsoft's code for an account that the signed-in account may not see."""
 
@@ -58,7 +63,7 @@ class Findings:
     changes: pd.DataFrame
 
 
-def findings(gathered: Gathered, canonical: Canonical) -> Findings:
+def findings(gathered: Gathered, canonical: Canonical, job: Job) -> Findings:
     """Give what is found for everybody; people for whom nothing is to be done or said have no row."""
     parts = [
         _passed_over(gathered),
@@ -68,8 +73,8 @@ def findings(gathered: Gathered, canonical: Canonical) -> Findings:
         _unmatched(gathered),
         _new(gathered),
         _matched(gathered, canonical),
-        _confirmed(gathered, canonical),
-        _leaving(gathered),
+        _confirmed(gathered, canonical, job.drift),
+        _leaving(gathered, deletes=Situation.SOURCE_DELETED not in job.situations),
         _vanished(gathered),
     ]
     return Findings(
@@ -175,17 +180,24 @@ def _matched(gathered: Gathered, canonical: Canonical) -> Findings:
     return Findings(_written(gathered, people, situation, changes, why, account), changes)
 
 
-def _confirmed(gathered: Gathered, canonical: Canonical) -> Findings:
-    """People whose linked account is there: written where it differs, else only remembered as unchanged."""
+def _confirmed(gathered: Gathered, canonical: Canonical, drift: Drift) -> Findings:
+    """People whose linked account is there: written where it differs, else only remembered as unchanged.
+
+    What was changed outside provisioning and is adopted is not written; an account that differs in nothing else is
+    skipped, and told.
+    """
     standing, links = gathered.standing, gathered.links
     people = np.flatnonzero(gathered.read & standing.usual & ~gathered.dead & ~gathered.withheld)
     link = standing.link[people]
     uri = take(links.target_uri, link)
     changes = _compared(gathered, people, uri, take(links.written, link), canonical)
-    changed = np.isin(people, changes["person"].to_numpy(dtype=np.int64))
+    differing = np.isin(people, changes["person"].to_numpy(dtype=np.int64))
     known = ~differ(take(gathered.digests, people), take(links.digest, link)) & standing.link_active[people]
-    drifted = known & changed
-    keep = changed | ~known
+    drifted = known & differing
+    adopted = _adopted(gathered, people, changes, known, drift)
+    left, changes = changes[adopted], changes[~adopted]
+    changed = np.isin(people, changes["person"].to_numpy(dtype=np.int64))
+    keep = differing | ~known
     why = pc.if_else(
         pa.array(drifted),
         joined(RULES[Situation.DRIFTED].why, _differing(people, changes, ": ")),
@@ -193,21 +205,55 @@ def _confirmed(gathered: Gathered, canonical: Canonical) -> Findings:
     )
     situation = pa.array(np.where(drifted, Situation.DRIFTED.value, Situation.CONFIRMED.value), pa.string())
     account = (uri, linked_name(gathered, people))
-    return Findings(_written(gathered, people, situation, changes, why, account)[keep], changes)
+    rows = _written(gathered, people, situation, changes, joined(why, _left_so(people, left)), account)
+    rows.loc[drifted & ~changed, ["decision", "error_code"]] = Decision.SKIP.value, DRIFT_ADOPTED
+    return Findings(rows[keep], changes)
 
 
-def _leaving(gathered: Gathered) -> Findings:
-    """Linked people who are to lose their login, or their account."""
+def _adopted(gathered: Gathered, people: Places, changes: pd.DataFrame, known: Mask, drift: Drift) -> Mask:
+    """Mark the changes that would put back what was changed outside provisioning, and that the job leaves so.
+
+    A value was changed outside when the source still wants what was last written: the whole account, or this value.
+    """
+    marked = mask_of(changes["attribute"].map({name: drift.adopts(name) for name in gathered.wanted.attributes}))
+    marked &= mask_of(changes["attribute"].ne(LOGIN_ENABLED))
+    if not marked.any():
+        return marked
+    place = np.searchsorted(people, changes["person"].to_numpy(dtype=np.int64))
+    same = known[place]
+    names = {name: gathered.wanted.attributes[name] for name in changes.loc[marked, "attribute"].unique()}
+    written = take(gathered.links.written, gathered.standing.link[people])
+    for name, values in remembered(written, names).items():
+        mine = mask_of(changes["attribute"].eq(name))
+        last = take(text_of(values, names[name]), place[mine])
+        same[mine] |= ~differ(last, array_of(changes.loc[mine, "after"])) & last.is_valid().to_numpy(
+            zero_copy_only=False
+        )
+    return marked & same
+
+
+def _left_so(people: Places, left: pd.DataFrame) -> pa.Array:
+    """Say of each of `people` what was changed outside provisioning and stays."""
+    named = _differing(people, left, "")
+    none = pc.equal(named, "nothing differs.")
+    names = pc.replace_substring_regex(named, r"^it differs in (.*)\.$", r"\1")
+    said = joined(" Changed outside provisioning and left so, as the job says (`drift`): ", names, ".")
+    return pc.if_else(none, "", said)
+
+
+def _leaving(gathered: Gathered, *, deletes: bool) -> Findings:
+    """Linked people who are to lose their login, or, where the job `deletes`, their account."""
     standing = gathered.standing
     people = np.flatnonzero(gathered.read & standing.leaving & ~gathered.withheld & _there(gathered))
-    deleted = standing.gone[people]
+    deleted = standing.gone[people] & deletes
     reason = _why_leaving(gathered, people)
     place = places_of(take(gathered.links.target_uri, standing.link[people]), gathered.present.uri)
     changes = login_taken(people[~deleted], gathered.present, place[~deleted])
     enabled = np.isin(people, changes["person"].to_numpy(dtype=np.int64))
     news = deleted | enabled | standing.link_active[people]
     usual = series_of(take(standing.situation, people)).map({one.value: RULES[one].operation.value for one in RULES})
-    operation = np.where(deleted | enabled, usual.to_numpy(dtype=object), Operation.NONE.value)
+    removal = usual.where(deleted, Operation.DISABLE.value).to_numpy(dtype=object)
+    operation = np.where(deleted | enabled, removal, Operation.NONE.value)
     done = pc.if_else(pa.array(deleted | enabled), "", " The account's login is disabled already.")
     rows = _linked_rows(
         gathered,

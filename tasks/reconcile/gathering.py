@@ -72,9 +72,10 @@ def gather(
     frames = [empty_frame(TARGET_COLUMNS), *found[0].accounts]
     read, dead = np.zeros(count, bool), np.zeros(count, bool)
     linked_uri = take(links.target_uri, standing.link)
+    creates = job.allows(Operation.CREATE) and Situation.ABSENT not in job.situations
     while True:
         matches = judge(_together(found), wanted, order, standing.source_id, standing.source_name, owners)
-        anchors = _anchors(standing, links, matches, dead, creates=job.allows(Operation.CREATE))
+        anchors = _anchors(standing, links, matches, dead, creates=creates)
         resolved = {
             name: resolve(wanted.values(name), wanted.flows(name), standing.source_id, anchors)
             for name in wanted.references

@@ -12,9 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from tasks.job import Guards
-from tasks.model import REMOVALS, STRING, CycleKind, Decision, Manifest, Operation, Verdict
+from tasks.job import Guards, Threshold
+from tasks.model import REMOVALS, CycleKind, Decision, Manifest, Operation, Situation, Verdict
+from tasks.reconcile import protection
 from tasks.reconcile.columns import Mask, mask_of
 from tasks.reconcile.target import Identity
 
@@ -22,9 +24,10 @@ TOO_MANY_DELETES: Final = "TooManyDeletes"
 """Microsoft's reason for a quarantine because of removals over the threshold."""
 INCOMPLETE_READ: Final = "IncompleteRead"
 """Our code for a removal that waits for a whole read of the source."""
-PROTECTED: Final = "ProtectedAccount"
-"""Our code for an operation on an account that is never removed nor renamed."""
-_LOGIN_NAME: Final = "LoginName"
+TOO_MANY_CHANGES: Final = "TooManyChanges"
+"""Our code for operations other than removals over their threshold."""
+STOPPED: Final = "PlanStopped"
+"""Our code for what is not carried out because the job stops a plan that is over a threshold."""
 _COUNTED: Final[Mapping[str, str]] = {"objects": "people and groups", "assignments": "assignments"}
 
 
@@ -38,6 +41,8 @@ class Evidence:
     """The manifest of the last complete read, as `Manifest.as_dict` gives it; null when there was none."""
     links: pd.DataFrame
     identity: Identity
+    shielded: pa.Array = dataclasses.field(default_factory=lambda: pa.array([], pa.string()))
+    """URIs of the accounts in protected groups or with protected permission sets; see `protection.shielded`."""
 
 
 def judge(
@@ -45,21 +50,81 @@ def judge(
 ) -> tuple[pd.DataFrame, Verdict]:
     """Give `operations` with what the guards forbid held or staged, and their verdict.
 
-    Held: whatever would disable, delete or rename a protected account, and every removal when the source was not
-    read whole. Staged: all removals, when those that remain are over the threshold.
+    Held: whatever would harm a protected account or give a protected permission set, and every removal when the source
+    was not read whole. Staged: the operations of each kind of which more remain than the job allows, and those that
+    change an attribute which changes for too many; where the job says stop, everything else with them.
     """
     judged = operations.copy()
     reasons: list[str] = []
-    _hold(judged, _protected(judged, changes, guards, evidence.identity), PROTECTED, _protection(), reasons)
+    harmed = protection.harmed(judged, changes, guards, evidence.identity, evidence.shielded)
+    _hold(judged, harmed, protection.PROTECTED, protection.WHY_PROTECTED, reasons)
+    given = protection.overreaching(judged, changes, guards)
+    _hold(judged, given, protection.PROTECTED_RIGHT, protection.WHY_NOT_GIVEN, reasons)
     doubt = incompleteness(evidence.manifest) or shrinkage(evidence, guards)
     if doubt:
         _hold(judged, _removals(judged), INCOMPLETE_READ, doubt, reasons)
     excess = _excess(judged, guards, evidence.links)
-    if excess:
-        staged = _removals(judged)
-        judged.loc[staged, ["decision", "error_code", "reason"]] = Decision.STAGED, TOO_MANY_DELETES, excess
-        reasons.append(excess)
-    return judged, Verdict(go=not reasons, reasons=tuple(reasons), quarantine=TOO_MANY_DELETES if excess else None)
+    over = [(_removals(judged), TOO_MANY_DELETES, excess)] if excess else []
+    over += _mass(judged, changes, guards, evidence.links)
+    for where, code, reason in over:
+        staged = where & mask_of(judged["decision"].eq(Decision.GO.value))
+        judged.loc[staged, ["decision", "error_code", "reason"]] = Decision.STAGED, code, reason
+        reasons.append(reason)
+    stopped = bool(over) and guards.when_exceeded == "stop"
+    if stopped:
+        rest = mask_of(judged["decision"].eq(Decision.GO.value))
+        judged.loc[rest, ["decision", "error_code", "reason"]] = Decision.STAGED, STOPPED, _STOP
+        reasons.append(_STOP)
+    quarantine = TOO_MANY_DELETES if excess else None
+    return judged, Verdict(go=not reasons, reasons=tuple(reasons), quarantine=quarantine, stopped=stopped)
+
+
+_STOP: Final = (
+    "The plan is over a limit of `guards`, and `guards.when_exceeded` says stop, so that nothing at all is carried out "
+    "until somebody approves."
+)
+
+
+def _mass(
+    operations: pd.DataFrame, changes: pd.DataFrame, guards: Guards, links: pd.DataFrame
+) -> list[tuple[Mask, str, str]]:
+    """Give what else is over a limit: which rows, under which code, and why."""
+    going = mask_of(operations["decision"].eq(Decision.GO.value))
+    existing = int(np.count_nonzero(mask_of(links["active"])))
+    existing += int(np.count_nonzero(mask_of(operations["situation"].eq(Situation.FOUND.value))))
+    over = []
+    for operation, threshold in sorted(guards.operations.items()):
+        rows = going & mask_of(operations["operation"].eq(operation))
+        found = _over(int(np.count_nonzero(rows)), threshold, existing, f"guards.operations.{operation}.")
+        if found:
+            over.append((rows, TOO_MANY_CHANGES, f"{found[0]} accounts would be affected by `{operation}`{found[1]}"))
+    if guards.attribute_percent is None or not existing:
+        return over
+    threshold = Threshold(percent=guards.attribute_percent)
+    there = operations.loc[going & mask_of(operations["target_uri"].notna()), "change_id"]
+    counts = changes.loc[mask_of(changes["change_id"].isin(there)), "attribute"].value_counts()
+    for attribute, count in sorted(counts.items()):
+        found = _over(int(count), threshold, existing, "guards.attribute_")
+        if found:
+            ids = changes.loc[mask_of(changes["attribute"].eq(attribute)), "change_id"]
+            rows = going & mask_of(operations["change_id"].isin(ids)) & mask_of(operations["target_uri"].notna())
+            over.append((rows, TOO_MANY_CHANGES, f"{attribute} would change for {found[0]} accounts{found[1]}"))
+    return over
+
+
+def _over(count: int, threshold: Threshold, existing: int, key: str) -> tuple[str, str] | None:
+    """Give the count and the end of the sentence when `count` is over the threshold; else null.
+
+    A share means nothing while there is no account.
+    """
+    limits = [] if threshold.count is None else [(threshold.count, f"`{key}count` {threshold.count:,}")]
+    if threshold.percent is not None and existing:
+        share = math.floor(existing * threshold.percent / 100)
+        limits.append((share, f"`{key}percent` {threshold.percent:g} % of {existing:,} accounts"))
+    if not limits or count <= min(limits)[0]:
+        return None
+    limit, rule = min(limits)
+    return f"{count:,}", f", and at most {limit:,} may be without approval ({rule}). They wait until somebody approves."
 
 
 def incompleteness(manifest: Manifest) -> str | None:
@@ -127,25 +192,6 @@ def _removals(operations: pd.DataFrame) -> Mask:
 
 def _names(operations: Iterable[Operation]) -> list[str]:
     return [operation.value for operation in operations]
-
-
-def _protected(operations: pd.DataFrame, changes: pd.DataFrame, guards: Guards, identity: Identity) -> Mask:
-    """Mark what would take a protected account away or rename it."""
-    logins = {login.lower() for login in (*guards.protected_logins, identity.login_name) if login}
-    renames = changes.loc[changes["attribute"].eq(_LOGIN_NAME)].set_index("change_id")["before"].dropna()
-    current = operations["change_id"].map(renames).astype(STRING).fillna(operations["target_name"])
-    shielded = mask_of(current.str.lower().isin(logins)) | mask_of(operations["target_uri"].eq(identity.uri))
-    harmful = mask_of(operations["operation"].isin(_names(REMOVALS))) | mask_of(
-        operations["change_id"].isin(renames.index)
-    )
-    return shielded & harmful & mask_of(operations["decision"].eq(Decision.GO.value))
-
-
-def _protection() -> str:
-    return (
-        "This account is protected (named under `guards.protected_logins`, or the one that provisioning signs in "
-        "with), so it is never disabled, deleted or renamed. Take it out of the mapping's reach, or do it by hand."
-    )
 
 
 def _hold(operations: pd.DataFrame, where: Mask, error_code: str, reason: str, reasons: list[str]) -> None:

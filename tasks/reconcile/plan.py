@@ -6,6 +6,7 @@ The flows call `make_plan`, which reads the target and writes nothing; load carr
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -15,30 +16,34 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.job import Job
+from tasks.job import Job, SituationAction
 from tasks.model import (
     CHANGE_COLUMNS,
     OPERATION_COLUMNS,
     Accounts,
     CycleKind,
     Decision,
+    History,
     Manifest,
     Operation,
     Plan,
     Progress,
     Situation,
     conform,
+    empty_frame,
     silent,
 )
-from tasks.reconcile import guards
+from tasks.reconcile import grace, guards, protection
 from tasks.reconcile.columns import Places, array_of, mask_of, new_ids, nulls, places_of, series_of, table_of, take
+from tasks.reconcile.digest import spell
 from tasks.reconcile.findings import SKIPPED, Findings, findings
 from tasks.reconcile.gathering import Gathered, gather
 from tasks.reconcile.references import PENDING
+from tasks.reconcile.risks import PERMISSION_SETS, risks
 from tasks.reconcile.target import Matching, TargetReader
 
-PERMISSION_SETS: Final = "PermissionSets"
-"""The target attribute that decides who may be a supervisor."""
+HELD_BY_JOB: Final = "HeldByJob"
+"""Our code for what a person has to look at because the job says so for its situation."""
 
 
 def make_plan(
@@ -54,13 +59,16 @@ def make_plan(
     manifest: Manifest,
     now: dt.datetime,
     last_complete: Mapping[str, Any] | None = None,
+    leaving: pd.DataFrame | None = None,
+    history: History | None = None,
     progress: Progress = silent,
 ) -> Plan:
     """Plan everything that makes the target agree with `accounts`.
 
     `links` and `skips` are the ledger's frames: who is linked to which account, and which skips were told before and
     are not repeated. `last_complete` is the manifest of the last complete read; one that falls implausibly short of it
-    does not count as complete in the plan. An incremental cycle does not read
+    does not count as complete in the plan. `leaving` is what `grace.still_leaving` gave, and
+    counts where the job grants days of grace; `history` is what earlier cycles did. An incremental cycle does not read
     the accounts of people whose wanted account is the one last written.
 
     In the plan, GO with the operation NONE means: nothing is sent, and the link with its digest is remembered (a
@@ -68,9 +76,19 @@ def make_plan(
     Rows are in the order in which most references can be written at once, else by source id.
     """
     gathered = gather(accounts, matching, links, target, job, kind, progress)
-    found = _told_once(_allowed(findings(gathered, target.canonical), job), skips, gathered)
-    operations, changes = _frames(found, gathered)
-    evidence = guards.Evidence(kind, manifest, last_complete, links, target.identity())
+    history = history or History()
+    found = _allowed(_overridden(findings(gathered, target.canonical, job), job), job)
+    if job.guards.grace_days:
+        found = _graced(found, gathered, leaving, job, now)
+    operations, changes = _frames(_told_once(found, skips, gathered), gathered, history)
+    evidence = guards.Evidence(
+        kind,
+        manifest,
+        last_complete,
+        links,
+        target.identity(),
+        protection.shielded(gathered.present.frame, job.guards),
+    )
     operations, verdict = guards.judge(operations, changes, job.guards, evidence)
     return Plan(
         plan_id=str(uuid.uuid4()),
@@ -83,7 +101,48 @@ def make_plan(
         operations=operations,
         changes=changes,
         verdict=verdict,
+        state_digest=state_digest(links, operations["source_id"]),
+        per_second=history.per_second,
     )
+
+
+def state_digest(links: pd.DataFrame, source_ids: pd.Series) -> str:
+    """Give the digest (hexadecimal) of what these people are linked to; of nothing else that the ledger remembers."""
+    mine = links[mask_of(links["source_id"].isin(source_ids))].sort_values("source_id", kind="stable")
+    texts = {name: array_of(mine[name]) for name in ("source_id", "target_uri", "account_digest")}
+    texts["active"] = pc.cast(array_of(mine["active"]), pa.string())
+    lines = spell(texts, dict.fromkeys(texts, np.ones(len(mine), bool)))
+    return hashlib.sha256("".join(lines.to_pylist()).encode()).hexdigest()
+
+
+def _overridden(found: Findings, job: Job) -> Findings:
+    """Hold or skip what the job's own table of situations says."""
+    rows, changes = found.rows.copy(), found.changes
+    for situation, action in sorted(job.situations.items()):
+        if action is SituationAction.DISABLE:
+            continue
+        usual = mask_of(rows["situation"].eq(situation.value) & rows["decision"].ne(Decision.SKIP.value))
+        note = f" The job says {action.value} (`situations.{situation.value}`)."
+        rows["reason"] = rows["reason"].mask(usual, rows["reason"] + note)
+        if action is SituationAction.HOLD:
+            rows.loc[usual, ["decision", "error_code"]] = Decision.HOLD.value, HELD_BY_JOB
+        else:
+            rows.loc[usual, ["decision", "error_code"]] = Decision.SKIP.value, SKIPPED
+            changes = _without(changes, rows.loc[usual, "person"])
+    return Findings(rows, changes)
+
+
+def _graced(found: Findings, gathered: Gathered, leaving: pd.DataFrame | None, job: Job, now: dt.datetime) -> Findings:
+    """Let disables wait whose days of grace are not over."""
+    known = empty_frame(grace.LEAVING_COLUMNS) if leaving is None else leaving
+    rows = grace.wait(found.rows, gathered.standing.source_id, known, job.guards.grace_days, now)
+    return Findings(
+        rows, _without(found.changes, rows.loc[mask_of(rows["error_code"].eq(grace.GRACE_PERIOD)), "person"])
+    )
+
+
+def _without(changes: pd.DataFrame, people: pd.Series) -> pd.DataFrame:
+    return changes[~mask_of(changes["person"].isin(people))] if len(people) else changes
 
 
 def _allowed(found: Findings, job: Job) -> Findings:
@@ -105,7 +164,7 @@ def _allowed(found: Findings, job: Job) -> Findings:
         rows.loc[barred, "settles"] = False
         rows.loc[linked, "operation"] = Operation.NONE.value
         rows.loc[barred & ~linked, ["decision", "error_code"]] = Decision.SKIP.value, SKIPPED
-        found = Findings(rows, found.changes[~mask_of(found.changes["person"].isin(rows.loc[barred, "person"]))])
+        found = Findings(rows, _without(found.changes, rows.loc[barred, "person"]))
     return Findings(rows, found.changes)
 
 
@@ -121,7 +180,7 @@ def _told_once(found: Findings, skips: pd.DataFrame, gathered: Gathered) -> Find
     return Findings(rows[~(skipped & said.isin(told))], found.changes)
 
 
-def _frames(found: Findings, gathered: Gathered) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _frames(found: Findings, gathered: Gathered, history: History) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give the plan's two frames, in order."""
     order = _order(found.rows, gathered)
     rows = found.rows.iloc[order].reset_index(drop=True)
@@ -141,10 +200,11 @@ def _frames(found: Findings, gathered: Gathered) -> tuple[pd.DataFrame, pd.DataF
     place[person] = np.arange(len(rows))
     changes, row = _changes(found.changes, place, change_id)
     operations["waits_for"] = _waits_for(operations, changes, row, gathered.wanted.references)
+    operations["risks"] = risks(operations, changes, row, history)
     return conform(table_of(operations), OPERATION_COLUMNS, "plan"), changes
 
 
-def _order(rows: pd.DataFrame, gathered: Gathered) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _order(rows: pd.DataFrame, gathered: Gathered) -> Places:
     """Give the order of rows: who waits for nobody first, then by source id."""
     person = rows["person"].to_numpy(dtype=np.int64)
     keys = pa.table({"depth": pa.array(gathered.depth[person]), "source_id": take(gathered.standing.source_id, person)})
@@ -159,9 +219,7 @@ def _digest(rows: pd.DataFrame, gathered: Gathered) -> pa.Array:
     return pc.if_else(pa.array(carried), take(gathered.digests, person), pa.scalar(None, pa.string()))
 
 
-def _changes(
-    found: pd.DataFrame, place: np.ndarray[Any, np.dtype[np.int64]], change_id: pa.Array
-) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.int64]]]:
+def _changes(found: pd.DataFrame, place: Places, change_id: pa.Array) -> tuple[pd.DataFrame, Places]:
     """Give the changes of the rows that are in the plan, in their order, and each one's row."""
     row = place[found["person"].to_numpy(dtype=np.int64)]
     order = np.argsort(row, kind="stable")

@@ -109,6 +109,9 @@ def _head(plan: Plan) -> dict[str, Any]:
         "manifest": plan.manifest.as_dict(),
         "verdict": {**dataclasses.asdict(plan.verdict), "reasons": list(plan.verdict.reasons)},
         "counts": plan.counts(),
+        "state_digest": plan.state_digest,
+        "per_second": plan.per_second,
+        "undoes": plan.undoes,
     }
 
 
@@ -162,7 +165,10 @@ def _plan(table: pa.Table, head: Mapping[str, Any]) -> Plan:
         manifest=Manifest(**{**manifest, "missing": tuple(manifest["missing"]), **times}),
         operations=conform(operations, OPERATION_COLUMNS, "plan file"),
         changes=conform(table_of(columns), CHANGE_COLUMNS, "plan file"),
-        verdict=Verdict(verdict["go"], tuple(verdict["reasons"]), verdict["quarantine"]),
+        verdict=Verdict(verdict["go"], tuple(verdict["reasons"]), verdict["quarantine"], verdict["stopped"]),
+        state_digest=head["state_digest"],
+        per_second=head["per_second"],
+        undoes=head["undoes"],
     )
 
 

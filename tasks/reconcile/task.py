@@ -11,7 +11,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.job import Job
-from tasks.model import Accounts, CycleKind, Manifest, Plan, Progress, silent
+from tasks.model import Accounts, CycleKind, History, Manifest, Plan, Progress, silent
 from tasks.reconcile.plan import make_plan
 from tasks.reconcile.target import Matching, TargetReader
 
@@ -30,6 +30,8 @@ def reconcile_task(
     manifest: Manifest,
     now: dt.datetime,
     last_complete: Mapping[str, Any] | None = None,
+    leaving: pd.DataFrame | None = None,
+    history: History | None = None,
     progress: Progress = silent,
 ) -> Plan:
     """Give the plan of a cycle; see `make_plan`."""
@@ -45,6 +47,8 @@ def reconcile_task(
         manifest=manifest,
         now=now,
         last_complete=last_complete,
+        leaving=leaving,
+        history=history,
         progress=progress,
     )
     logger = get_run_logger()

@@ -70,14 +70,14 @@ class Present:
     def __init__(self, frames: list[pd.DataFrame], attributes: Mapping[str, TargetAttribute]) -> None:
         whole = pd.concat(frames, ignore_index=True).drop_duplicates("target_uri", keep="last", ignore_index=True)
         self._attributes = attributes
-        self._frame = whole
+        self.frame = whole
         self.uri = array_of(whole["target_uri"])
         self.name = array_of(whole["target_name"])
 
     def has(self, attribute: str) -> bool:
         """Tell whether the target gives the attribute back."""
-        return attribute in self._frame.columns
+        return attribute in self.frame.columns
 
     def values(self, attribute: str, places: Places) -> pa.Array:
         """Give the attribute's values of the accounts at `places`; null where there is none."""
-        return take(array_of(self._frame[attribute]), places)
+        return take(array_of(self.frame[attribute]), places)

@@ -65,7 +65,7 @@ class Group(StrEnum):
     FAILED = "failed"
     """Tried, and not done."""
     STAGED = "staged"
-    """A removal over the threshold, waiting for approval."""
+    """An operation over a threshold, waiting for approval."""
     HELD = "held"
     """Waiting for a person to look."""
     CREATED = "created"

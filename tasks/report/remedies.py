@@ -127,8 +127,32 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
         "Nothing to mend if the next cycle reads everything; else see what was missing.",
     ),
     "ProtectedAccount": _waits(
-        "A protected account would be removed or renamed.",
-        "Take it out of the mapping's reach, take it off `guards.protected_logins`, or do it by hand.",
+        "A protected account would be removed, renamed or given other permission sets.",
+        "Take it out of the mapping's reach, take it off the protected lists under `guards`, or do it by hand.",
+    ),
+    "ProtectedPermissionSet": _waits(
+        "A permission set would be given that provisioning never gives.",
+        "Correct the app role or the mapping, or give the permission set by hand.",
+    ),
+    "TooManyChanges": _waits(
+        "More accounts would change than the job's guards allow.",
+        "Look at the plan. Approve it if it is meant; else mend what changed at the source or in the mapping.",
+    ),
+    "PlanStopped": _waits(
+        "Another part of the plan is over a limit, and the job stops the whole plan then.",
+        "Look at the plan. Approve it if it is meant; else mend what changed at the source or in the mapping.",
+    ),
+    "HeldByJob": _waits(
+        "The job file says that a person looks at this situation first.",
+        "Do it by hand, or take the situation out of `situations` in the job file.",
+    ),
+    "GracePeriod": _waits(
+        "The person is leaving, and the days of grace are not over.",
+        "Nothing to mend: the login is taken on the day that the reason names.",
+    ),
+    "DriftAdopted": _waits(
+        "The account was changed outside provisioning, and the job leaves such changes.",
+        "Nothing to mend; set `drift` in the job file to `revert` to have it put back.",
     ),
     "NotApplied": _service(
         "Replicon answered with success and did not do it.", "It is tried again; look at the account if it recurs."

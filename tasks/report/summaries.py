@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from tasks.model import Decision, Operation, Situation, Status
+from tasks.model import REMOVALS, Decision, Operation, Situation, Status
 from tasks.report.activity import changes_in
 from tasks.report.remedies import Category, remedy_of
 
@@ -97,7 +97,9 @@ def _summary(row: Mapping[str, Any], systems: Systems, cycle_id: str, job: str) 
 
 
 def _action(row: Mapping[str, Any]) -> str:
-    return "stageddelete" if row["decision"] == Decision.STAGED else _ACTIONS[Operation(row["operation"])]
+    operation = Operation(row["operation"])
+    staged = row["decision"] == Decision.STAGED and operation in REMOVALS
+    return "stageddelete" if staged else _ACTIONS[operation]
 
 
 def _status(row: Mapping[str, Any]) -> str:

@@ -127,11 +127,11 @@ def accounts_of(people: Sequence[Person], defaults: Mapping[str, str] | None = N
         for one in people
     ]
     return Accounts(
-        people=conform(_frame(rows, PEOPLE_COLUMNS), PEOPLE_COLUMNS, "people"),
-        values=_frame(wanted, _types()),
-        flows=_frame(flows, dict.fromkeys(ATTRIBUTES, BOOL)),
-        on_create=_frame(created, _types()),
-        flows_on_create=_frame(
+        people=conform(frame(rows, PEOPLE_COLUMNS), PEOPLE_COLUMNS, "people"),
+        values=frame(wanted, _types()),
+        flows=frame(flows, dict.fromkeys(ATTRIBUTES, BOOL)),
+        on_create=frame(created, _types()),
+        flows_on_create=frame(
             [{name: row[name] is not None for name in ATTRIBUTES} for row in created], dict.fromkeys(ATTRIBUTES, BOOL)
         ),
         mapping_digest="mapping-1",
@@ -218,7 +218,7 @@ class MemoryTarget:
             for uri in uris
         ]
         types = {name: kind for name, kind in _types().items() if name in readable}
-        return _frame(rows, {**TARGET_COLUMNS, **types})
+        return frame(rows, {**TARGET_COLUMNS, **types})
 
 
 class World:
@@ -247,8 +247,8 @@ class World:
         usual: dict[str, Any] = {
             "accounts": accounts_of(people),
             "matching": MATCHING,
-            "links": _frame(list(self.links.values()), LINK_COLUMNS),
-            "skips": _frame(list(self.skips.values()), SKIP_COLUMNS),
+            "links": frame(list(self.links.values()), LINK_COLUMNS),
+            "skips": frame(list(self.skips.values()), SKIP_COLUMNS),
             "target": self.target,
             "job": job(),
             "cycle_id": "cycle-1",
@@ -335,5 +335,6 @@ def _types() -> dict[str, pd.ArrowDtype]:
     return {name: STRINGS if TARGET_ATTRIBUTES[name].multivalued else STRING for name in ATTRIBUTES}
 
 
-def _frame(rows: Sequence[Mapping[str, Any]], types: Mapping[str, pd.ArrowDtype]) -> pd.DataFrame:
+def frame(rows: Sequence[Mapping[str, Any]], types: Mapping[str, pd.ArrowDtype]) -> pd.DataFrame:
+    """Give rows as a frame with these columns."""
     return pd.DataFrame({name: pd.array([row[name] for row in rows], dtype=kind) for name, kind in types.items()})

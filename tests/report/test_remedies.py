@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.connectors.replicon.errors import TRAITS
-from tasks.reconcile import findings, guards, matching
+from tasks.reconcile import findings, grace, guards, matching, plan, protection
 from tasks.report.remedies import REMEDIES, Category, remedy_of
 
 OURS = [
@@ -16,7 +16,13 @@ OURS = [
     findings.WITHHELD,
     guards.TOO_MANY_DELETES,
     guards.INCOMPLETE_READ,
-    guards.PROTECTED,
+    protection.PROTECTED,
+    protection.PROTECTED_RIGHT,
+    guards.TOO_MANY_CHANGES,
+    guards.STOPPED,
+    grace.GRACE_PERIOD,
+    findings.DRIFT_ADOPTED,
+    plan.HELD_BY_JOB,
     matching.DUPLICATE_SOURCE,
     matching.DUPLICATE_TARGET,
     matching.NO_MATCHING_VALUE,
