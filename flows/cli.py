@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.cli_mapping import mapping_app
-from tasks.model import BadInputError, CycleChoice, ProvisioningError
+from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
 app = typer.Typer(
     name="provision",
@@ -89,16 +89,58 @@ def run(
 def plan(
     job: JobFile,
     cycle: Annotated[CycleChoice, typer.Option(help="What the plan is made from.")] = CycleChoice.AUTOMATIC,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save the plan (Parquet), to approve and apply it as it is.")
+    ] = None,
 ) -> None:
-    """Show what the next cycle would do, to whom and why. Nothing is written.
+    """Show what the next cycle would do, to whom and why. Nothing is written to Replicon.
 
     Ends with 0 when there is nothing to do, 1 when changes are pending, 4 when some are held.
 
-    Example: provision plan acme.yaml
+    Example: provision plan acme.yaml --save first.parquet
     """
     from flows.plan import show_plan
 
-    raise typer.Exit(show_plan(Console(), job, cycle))
+    raise typer.Exit(show_plan(Console(), job, cycle, save))
+
+
+PlanFile = Annotated[Path, typer.Argument(metavar="FILE", help="A plan saved by `provision plan`.", show_default=False)]
+
+
+@app.command()
+def approve(
+    job: JobFile,
+    file: PlanFile,
+    why: Annotated[str, typer.Option(help="Why; recorded with the decision.", show_default=False)],
+    without_removals: Annotated[
+        bool, typer.Option("--without-removals", help="Approve all but the disables and deletes.")
+    ] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject the plan: it can no longer be applied.")] = False,
+    by: Annotated[str, typer.Option(help="Who decides; the user signed in here if not given.")] = "",
+) -> None:
+    """Decide about a saved plan: approve it with what is staged, approve it without its removals, or reject it.
+
+    Example: provision approve acme.yaml first.parquet --why "The Oslo office closes; see ticket 4711."
+    """
+    from flows.approval import approve_plan
+
+    if without_removals and reject:
+        raise BadInputError("A plan is either approved without its removals or rejected; give one of the two.")
+    choice = Approval.WITHOUT_REMOVALS if without_removals else Approval.REJECTED if reject else Approval.EVERYTHING
+    approve_plan(Console(), job, file, choice, why, by)
+
+
+@app.command()
+def apply(job: JobFile, file: PlanFile) -> None:
+    """Carry out exactly a saved plan. It is refused when it was changed, is another job's, or no longer fits.
+
+    Both ends are read again first. What is staged is carried out only once the plan is approved.
+
+    Example: provision apply acme.yaml first.parquet
+    """
+    from flows.apply import apply_saved_plan
+
+    raise typer.Exit(apply_saved_plan(Console(), job, file))
 
 
 @app.command()

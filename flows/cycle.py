@@ -17,7 +17,19 @@ from tasks.extract.assignments import extract_people
 from tasks.ledger.cycles import JobState
 from tasks.ledger.locks import LostLockError
 from tasks.load.settle import settle
-from tasks.model import STRING, CycleChoice, CycleKind, Decision, HeldError, Operation, Plan, ProvisioningError
+from tasks.model import (
+    STRING,
+    Accounts,
+    CycleChoice,
+    CycleKind,
+    Decision,
+    HeldError,
+    History,
+    Operation,
+    Plan,
+    ProvisioningError,
+)
+from tasks.reconcile.grace import still_leaving
 from tasks.report.verdict import StateName
 from tasks.transform.accounts import to_accounts
 
@@ -32,7 +44,8 @@ FIRST_PLAN: Final = (
 class Memory:
     """What a cycle starts from: its kind, and what the ledger remembers of the cycles before.
 
-    `first` is true when no cycle of the job has been carried out yet. `links` and `skips` are the ledger's frames.
+    `first` is true when no cycle of the job has been carried out yet. `links`, `skips` and `leaving` are the ledger's
+    frames, `history` is what earlier cycles did.
     """
 
     kind: CycleKind
@@ -41,6 +54,8 @@ class Memory:
     links: pd.DataFrame
     skips: pd.DataFrame
     last_complete: Mapping[str, Any] | None
+    leaving: pd.DataFrame
+    history: History
 
     @property
     def known(self) -> pd.Series:
@@ -67,6 +82,8 @@ def remember(parts: Parts, choice: CycleChoice) -> Memory:
         links=ledger.links(job),
         skips=ledger.skips(job),
         last_complete=state.last_complete,
+        leaving=ledger.leaving(job),
+        history=ledger.history(job),
     )
 
 
@@ -92,6 +109,14 @@ def holding(parts: Parts, choice: CycleChoice, flow_run_id: str = "") -> Iterato
         with contextlib.suppress(LostLockError):
             ledger.end_cycle(cycle_id, StateName.FAILED, message=said)
         raise
+
+
+def note_leaving(parts: Parts, cycle: Cycle, accounts: Accounts) -> pd.DataFrame:
+    """Give who is leaving since when (`LEAVING_COLUMNS`), and remember it where the job grants days of grace."""
+    leaving = still_leaving(accounts, cycle.memory.links, cycle.memory.leaving, cycle.memory.now)
+    if parts.job.guards.grace_days:
+        parts.ledger.note_leaving(parts.job.name, cycle.cycle_id, leaving)
+    return leaving
 
 
 def only_planned(plan: Plan) -> Plan:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from flows.approval import keep_plan, say_what_next
 from flows.cycle import remember
 from flows.history import referred_names, source_name, target_name
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import bars, current
 from tasks.extract.assignments import extract_assignments
-from tasks.model import CycleChoice, Decision, ExitCode, Operation, Plan, Progress, silent
+from tasks.model import CycleChoice, ExitCode, Plan, Progress, silent
+from tasks.reconcile.grace import still_leaving
 from tasks.reconcile.plan import make_plan
 from tasks.report.activity import without_values
-from tasks.report.cycle import CycleFacts
+from tasks.report.cycle import CycleFacts, duration
 from tasks.report.terminal import plan_report
 from tasks.report.verdict import StateName
 from tasks.transform.accounts import to_accounts
@@ -53,34 +55,48 @@ def plan_cycle(parts: Parts, choice: CycleChoice = CycleChoice.AUTOMATIC, progre
         manifest=extraction.manifest,
         now=memory.now,
         last_complete=memory.last_complete,
+        leaving=still_leaving(accounts, memory.links, memory.leaving, memory.now),
+        history=memory.history,
         progress=progress,
     )
 
 
-def show_plan(console: Console, job_file: Path, choice: CycleChoice = CycleChoice.AUTOMATIC) -> int:
-    """Print the plan of the job at `job_file` and give the exit code: 0 nothing to do, 1 pending, 4 something held."""
+def show_plan(
+    console: Console, job_file: Path, choice: CycleChoice = CycleChoice.AUTOMATIC, save_to: Path | None = None
+) -> int:
+    """Print the plan of the job at `job_file` and give the exit code: 0 nothing to do, 1 pending, 4 something held.
+
+    With `save_to` the plan is saved there, to be approved and carried out as it is.
+    """
     parts = open_parts(job_file)
     with parts.ledger, bars(console):
         plan = plan_cycle(parts, choice, current())
-        linked = len(parts.ledger.links(parts.job.name))
-        names = referred_names(parts.ledger, parts.job.name, plan.changes["after"])
-        ended_at = parts.ledger.now()
-    facts = CycleFacts(
+        if save_to is not None:
+            keep_plan(parts, plan, save_to)
+        facts = facts_of_plan(parts, plan)
+    report = plan_report(without_values(plan, parts.mapping.redacted), facts)
+    console.print(report)
+    if save_to is not None:
+        say_what_next(console, parts.job, save_to)
+    if report.told.verdict.state is not StateName.COMPLETED:
+        return ExitCode.HELD
+    return ExitCode.PENDING if plan.writes.any() else ExitCode.DONE
+
+
+def facts_of_plan(parts: Parts, plan: Plan) -> CycleFacts:
+    """Give what a plan's report begins with."""
+    forecast = plan.forecast
+    rate = [] if forecast is None else [f"It takes about {duration(forecast)} at the rate of the latest cycle"]
+    return CycleFacts(
         job=parts.job.name,
-        cycle_id=NO_CYCLE,
+        cycle_id=plan.cycle_id,
         kind=plan.kind,
         source=source_name(parts.job),
         target=target_name(parts.job),
         started_at=plan.created_at,
-        ended_at=ended_at,
-        linked=linked,
+        ended_at=parts.ledger.now(),
+        linked=len(parts.ledger.links(parts.job.name)),
         manifest=plan.manifest,
-        notes=plan.verdict.reasons,
-        names=names,
+        notes=(*plan.verdict.reasons, *rate),
+        names=referred_names(parts.ledger, parts.job.name, plan.changes["after"]),
     )
-    report = plan_report(without_values(plan, parts.mapping.redacted), facts)
-    console.print(report)
-    if report.told.verdict.state is not StateName.COMPLETED:
-        return ExitCode.HELD
-    pending = plan.operations["decision"].eq(Decision.GO) & plan.operations["operation"].ne(Operation.NONE)
-    return ExitCode.PENDING if pending.any() else ExitCode.DONE

@@ -11,7 +11,8 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.cycle import Cycle, holding, judge_quarantine, only_planned, second_look
+from flows.approval import approved_plan
+from flows.cycle import Cycle, holding, judge_quarantine, note_leaving, only_planned, second_look
 from flows.history import facts_of
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
@@ -27,7 +28,12 @@ from tasks.transform.task import transform_via_mapping_task
 
 
 @flow(name="provision")
-def provision(job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, apply_first_plan: bool = False) -> State[Told]:
+def provision(
+    job_file: str,
+    cycle: CycleChoice = CycleChoice.AUTOMATIC,
+    apply_first_plan: bool = False,
+    plan_file: str = "",
+) -> State[Told]:
     """Make Replicon agree with who is assigned in Microsoft Entra ID.
 
     Args:
@@ -35,9 +41,12 @@ def provision(job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, apply_f
         cycle: Automatic reads changes only, or everything when it has to; initial reads everything.
         apply_first_plan: A job's very first cycle only plans, so that a person sees the plan before anything is
             written. Switch this on to carry it out at once.
+        plan_file: Path of a saved plan. Exactly that plan is carried out, with what was decided about it; it is
+            refused when it no longer fits.
     """
     parts, progress = open_parts(Path(job_file)), current()
     job, mapping = parts.job, parts.mapping
+    approved = approved_plan(parts, Path(plan_file)) if plan_file else None
     _rename(f"{job.name} · running")
     with parts.ledger, holding(parts, cycle, str(flow_run.id or "")) as held:
         memory = held.memory
@@ -63,9 +72,13 @@ def provision(job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, apply_f
             manifest=extraction.manifest,
             now=memory.now,
             last_complete=memory.last_complete,
+            leaving=note_leaving(parts, held, accounts),
+            history=memory.history,
             progress=progress,
         )
-        if memory.first and not apply_first_plan:
+        if approved is not None:
+            plan = approved.carried_out(parts, plan)
+        elif memory.first and not apply_first_plan:
             plan = only_planned(plan)
         judge_quarantine(parts, plan)
         # By its annotations a frame passes for a coroutine, which Prefect's tasks may give.
@@ -74,11 +87,10 @@ def provision(job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, apply_f
             load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
         )
         facts = facts_of(parts, held, plan)
-        told = Told(
-            facts,
-            report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, without_values(plan, mapping.redacted)),
-        )
-        carried_out = (apply_first_plan or not memory.first) and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
+        shown = without_values(plan, mapping.redacted)
+        told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
+        seen = approved is not None or apply_first_plan or not memory.first
+        carried_out = seen and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
         _end(parts, held, plan, told, extraction.watermark if carried_out else None)
     _rename(f"{facts.title} · {told.verdict.sentence}")
     return Completed(message=told.verdict.sentence, data=told)

@@ -17,19 +17,29 @@ from tasks.report.terminal import activity_report
 
 
 def run_cycle(
-    console: Console, job_file: Path, choice: CycleChoice = CycleChoice.AUTOMATIC, *, apply_first_plan: bool = False
+    console: Console,
+    job_file: Path,
+    choice: CycleChoice = CycleChoice.AUTOMATIC,
+    *,
+    apply_first_plan: bool = False,
+    plan_file: Path | None = None,
 ) -> int:
     """Run one cycle of the job at `job_file`, print its report and give the exit code. Raises what the flow raises."""
-    told = provisioned(console, job_file, choice, apply_first_plan=apply_first_plan)
+    told = provisioned(console, job_file, choice, apply_first_plan=apply_first_plan, plan_file=plan_file)
     console.print(activity_report(activities_of_cycle(load_job(job_file), told.facts.cycle_id), told))
     return told.verdict.exit_code
 
 
 def provisioned(
-    console: Console, job_file: Path, choice: CycleChoice = CycleChoice.AUTOMATIC, *, apply_first_plan: bool = False
+    console: Console,
+    job_file: Path,
+    choice: CycleChoice = CycleChoice.AUTOMATIC,
+    *,
+    apply_first_plan: bool = False,
+    plan_file: Path | None = None,
 ) -> Told:
     """Run one cycle of the job at `job_file` behind progress bars and give how it went."""
     with bars(console):
-        state = provision(str(job_file), choice, apply_first_plan, return_state=True)
+        state = provision(str(job_file), choice, apply_first_plan, str(plan_file or ""), return_state=True)
     # The flow gives its final state; its result is the data in that state.
     return cast(Told, state.result())

@@ -142,6 +142,17 @@ class Risk(StrEnum):
     """The job has never carried out this operation before."""
 
 
+class Approval(StrEnum):
+    """What somebody decided about a saved plan."""
+
+    EVERYTHING = "everything"
+    """Carry out all of it, with what is staged."""
+    WITHOUT_REMOVALS = "without_removals"
+    """Carry out all of it but disables and deletes."""
+    REJECTED = "rejected"
+    """Carry out nothing of it, now or later."""
+
+
 class Status(StrEnum):
     """How one operation ended (Microsoft Graph, provisioningStatusInfo.status)."""
 
@@ -232,6 +243,9 @@ PEOPLE_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
 IsSoftDeleted; `left_alone` is true when an input filter or IgnoreObjectFlow takes the person out of this cycle;
 `error` is why the mapping failed for this person (null when it did not), and at which `error_attribute`.
 """
+
+LEAVING_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {"source_id": STRING, "since": TIME}
+"""Leaving: one row a linked person who is to lose the login; `since` is when a cycle first found so."""
 
 TARGET_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "target_uri": STRING,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from tasks.ledger.database import insert
 from tasks.ledger.frames import ACTIVITY_COLUMNS, fetch
 from tasks.ledger.tables import ACTIVITIES
-from tasks.model import REDACTED
+from tasks.model import REDACTED, History, Operation, Status
 
 
 def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], withheld: Set[str] = frozenset()) -> None:
@@ -81,3 +81,29 @@ def recorded(connection: sa.Connection, change_ids: Sequence[str]) -> pd.DataFra
         ACTIVITY_COLUMNS,
         sa.select(ACTIVITIES).where(ACTIVITIES.c.change_id.in_(change_ids)),
     )
+
+
+def history(connection: sa.Connection, job: str) -> History:
+    """Give which operations the job has carried out, and how many a second its latest writing cycle managed."""
+    done = {
+        operation
+        for operation in Operation
+        if connection.execute(
+            sa.select(ACTIVITIES.c.number)
+            .where(
+                ACTIVITIES.c.job == job,
+                ACTIVITIES.c.operation == operation,
+                ACTIVITIES.c.status.in_([Status.SUCCESS, Status.WARNING]),
+            )
+            .limit(1)
+        ).first()
+    }
+    sent = sa.and_(ACTIVITIES.c.job == job, ACTIVITIES.c.attempts > 0)
+    latest = sa.select(ACTIVITIES.c.cycle_id).where(sent).order_by(ACTIVITIES.c.number.desc()).limit(1)
+    first, last = sa.func.min(ACTIVITIES.c.started_at), sa.func.max(ACTIVITIES.c.started_at)
+    spans = sa.select(sa.func.count(), first, last, sa.func.avg(ACTIVITIES.c.duration_ms))
+    chosen = spans.where(sent, ACTIVITIES.c.cycle_id == latest.scalar_subquery())
+    count, began, ended, took_ms = connection.execute(chosen).one()
+    # From the first start to the last one, and what the last one took.
+    seconds = (ended - began).total_seconds() + float(took_ms) / 1000 if count else 0.0
+    return History(frozenset(done), count / seconds if seconds else None)

@@ -14,12 +14,13 @@ from typing import Any, Self
 import orjson
 import pandas as pd
 
-from tasks.ledger import activities, cycles, escrow, journal, links, locks
+from tasks.ledger import activities, cycles, escrow, journal, leaving, links, locks, plans
 from tasks.ledger.cycles import JobState, JobStatus
 from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
+from tasks.ledger.plans import SavedPlan
 from tasks.ledger.records import Moves, Request
-from tasks.model import CycleKind, Decision, HeldError, Manifest
+from tasks.model import Approval, CycleKind, Decision, HeldError, History, Manifest
 
 
 def utc_now() -> dt.datetime:
@@ -175,6 +176,45 @@ class Ledger:
         with self._database.reading() as connection:
             parts = [links.holders(connection, job, part) for part in chunks(target_uris)]
         return {uri: source_id for part in parts for uri, source_id in part.items()}
+
+    def unlink(self, job: str, cycle_id: str, source_ids: Sequence[str]) -> int:
+        """End the links of these people; give how many there were. Their accounts stay as they are."""
+        with self._database.writing() as connection:
+            locks.check(connection, job, cycle_id)
+            return links.end(connection, job, source_ids)
+
+    def leaving(self, job: str) -> pd.DataFrame:
+        """Give who of `job` waits for the end of the days of grace (`LEAVING_COLUMNS`)."""
+        with self._database.reading() as connection:
+            return leaving.read(connection, job)
+
+    def note_leaving(self, job: str, cycle_id: str, people: pd.DataFrame) -> None:
+        """Remember who is leaving since when (`LEAVING_COLUMNS`), in place of what was remembered."""
+        with self._database.writing() as connection:
+            locks.check(connection, job, cycle_id)
+            leaving.replace(connection, job, people)
+
+    def history(self, job: str) -> History:
+        """Give what earlier cycles of `job` did."""
+        with self._database.reading() as connection:
+            return activities.history(connection, job)
+
+    def keep_plan(self, job: str, plan_id: str, digest: str) -> None:
+        """Record that a plan of `job` was saved under `digest`."""
+        with self._database.writing() as connection:
+            now = self._clock()
+            cycles.ensure_job(connection, job, now)
+            plans.keep(connection, job, plan_id, digest, now)
+
+    def decide(self, plan_id: str, choice: Approval, by: str, why: str) -> None:
+        """Record what somebody decided about a saved plan; a later decision stands in place of an earlier one."""
+        with self._database.writing() as connection:
+            plans.decide(connection, plan_id, choice, by, why, self._clock())
+
+    def saved_plan(self, plan_id: str) -> SavedPlan | None:
+        """Give what is recorded of a saved plan; null when this ledger knows no such plan."""
+        with self._database.reading() as connection:
+            return plans.read(connection, plan_id)
 
     def skips(self, job: str) -> pd.DataFrame:
         """Give the skips of `job` that have been told (`SKIP_COLUMNS`)."""

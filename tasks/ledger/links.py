@@ -75,6 +75,12 @@ def look_again(connection: sa.Connection, job: str, source_ids: Sequence[str]) -
         )
 
 
+def end(connection: sa.Connection, job: str, source_ids: Sequence[str]) -> int:
+    """Remove the links of these people; give how many there were."""
+    statements = (LINKS.delete().where(LINKS.c.job == job, LINKS.c.source_id.in_(part)) for part in chunks(source_ids))
+    return sum(connection.execute(statement).rowcount for statement in statements)
+
+
 def read_skips(connection: sa.Connection, job: str) -> pd.DataFrame:
     """Give the skips of `job` that have been told (`SKIP_COLUMNS`)."""
     return fetch(connection, SKIPS, SKIP_COLUMNS, sa.select(SKIPS).where(SKIPS.c.job == job))

@@ -211,3 +211,26 @@ ESCROW: Final = sa.Table(
 """One row a person whose last operation failed or was not wholly done, and when it is tried again.
 
 `next_retry_at` is null once given up: then only a changed source or mapping brings it back."""
+
+PLANS: Final = sa.Table(
+    "plans",
+    METADATA,
+    sa.Column("plan_id", sa.Text, primary_key=True),
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("saved_at", Instant, nullable=False),
+    sa.Column("choice", sa.Text),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("why", sa.Text),
+    sa.Column("decided_at", Instant),
+)
+"""One row a plan that was saved to a file: its digest, and what somebody decided about it, and why."""
+
+LEAVING: Final = sa.Table(
+    "leaving",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+)
+"""One row a linked person who is to lose the login once the job's days of grace are over."""

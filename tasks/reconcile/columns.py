@@ -40,9 +40,10 @@ def series_of(array: pa.Array | pa.ChunkedArray) -> pd.Series:
 
 
 def mask_of(series: pd.Series) -> Mask:
-    """Give a flag column as numpy flags; missing counts as false."""
+    """Give a flag column as numpy flags that may be changed; missing counts as false."""
     flags: Mask = series.fillna(False).to_numpy(dtype=bool)
-    return flags
+    # pandas lends its own array, read-only, where it is one of numpy's already.
+    return flags if flags.flags.writeable else flags.copy()
 
 
 def take(array: pa.Array, places: Places) -> pa.Array:

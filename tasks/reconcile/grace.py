@@ -12,12 +12,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tasks.model import STRING, TIME, Accounts, Decision, Operation, empty_frame
+from tasks.model import LEAVING_COLUMNS, TIME, Accounts, Decision, Operation, empty_frame
 from tasks.reconcile.columns import array_of, mask_of, places_of, series_of, take
 from tasks.reconcile.standing import Links, Standing
 
-LEAVING_COLUMNS: Final = {"source_id": STRING, "since": TIME}
-"""Leaving: one row a linked person who is to lose the login; `since` is the first cycle that found so."""
 GRACE_PERIOD: Final = "GracePeriod"
 """Our code for a disable that waits for its day."""
 

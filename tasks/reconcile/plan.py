@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from tasks.job import Job, SituationAction
 from tasks.model import (
     CHANGE_COLUMNS,
+    LEAVING_COLUMNS,
     OPERATION_COLUMNS,
     Accounts,
     CycleKind,
@@ -134,7 +135,7 @@ def _overridden(found: Findings, job: Job) -> Findings:
 
 def _graced(found: Findings, gathered: Gathered, leaving: pd.DataFrame | None, job: Job, now: dt.datetime) -> Findings:
     """Let disables wait whose days of grace are not over."""
-    known = empty_frame(grace.LEAVING_COLUMNS) if leaving is None else leaving
+    known = empty_frame(LEAVING_COLUMNS) if leaving is None else leaving
     rows = grace.wait(found.rows, gathered.standing.source_id, known, job.guards.grace_days, now)
     return Findings(
         rows, _without(found.changes, rows.loc[mask_of(rows["error_code"].eq(grace.GRACE_PERIOD)), "person"])

@@ -99,7 +99,8 @@ DONE: Final[Mapping[Operation, Group]] = {
 def activities_of(plan: Plan, outcomes: pd.DataFrame | None = None) -> pd.DataFrame:
     """Give the activities (`COLUMNS`) of a plan and, where given, its outcomes (`OUTCOME_COLUMNS`).
 
-    What an outcome says stands over what the plan said, since a refused delete may have become a disable.
+    What an outcome says stands over what the plan said, since a refused delete may have become a disable. The plan's
+    `risks` come as a further column.
     """
     known = plan.operations[list(OPERATION_COLUMNS)].set_index("change_id")
     said = (pd.DataFrame(columns=list(OUTCOME_COLUMNS)) if outcomes is None else outcomes).set_index("change_id")
@@ -111,7 +112,7 @@ def activities_of(plan: Plan, outcomes: pd.DataFrame | None = None) -> pd.DataFr
         known[name] = said[name]
     known["refused"] = _refused(said["refused"])
     known["changes"] = _changes(plan)
-    frame = known.reset_index()[list(COLUMNS)]
+    frame = known.reset_index()[[*COLUMNS, "risks"]]
     return frame.astype(dict(COLUMNS))
 
 

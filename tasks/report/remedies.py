@@ -154,6 +154,12 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
         "The account was changed outside provisioning, and the job leaves such changes.",
         "Nothing to mend; set `drift` in the job file to `revert` to have it put back.",
     ),
+    "RemovalNotApproved": _waits(
+        "The plan was approved without its removals.", "Nothing to mend: the next cycle plans the removal again."
+    ),
+    "NotInPlan": _waits(
+        "It came up after the plan was saved that was carried out.", "Nothing to mend: the next cycle takes it up."
+    ),
     "NotApplied": _service(
         "Replicon answered with success and did not do it.", "It is tried again; look at the account if it recurs."
     ),

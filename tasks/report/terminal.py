@@ -122,9 +122,18 @@ class ActivityReport:
         sentence = sentence[:1].upper() + sentence[1:]
         state = ("Nothing has been changed yet", "bold cyan") if self.planned else (verdict.state.value, style)
         text = Text.assemble((f"{mark} {state[0]}", state[1]), "\n", (sentence, "bold"))
-        for note in self.told.facts.notes:
+        for note in (*self.told.facts.notes, *self._risks()):
             text.append(f"\n{note}", "yellow")
         return text
+
+    def _risks(self) -> list[str]:
+        """Count what stands out in a plan: "Look twice: 3 renamed, 1 deactivated"."""
+        if "risks" not in self.activities.columns:
+            return []
+        tags = self.activities.loc[self.activities["decision"].isin(["go", "staged"]), "risks"].dropna()
+        counts = tags.str.split(", ").explode().value_counts()
+        said = ", ".join(f"{count:,} {tag}" for tag, count in counts.items())
+        return [f"Look twice: {said}"] if said else []
 
     def _facts(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -202,6 +211,8 @@ class ActivityReport:
             text.append(f"  {row['operation']}", "bright_black")
         if row["error_code"]:
             text.append(f"  {row['error_code']}", "bright_black")
+        if row.get("risks"):
+            text.append(f"  look twice: {row['risks']}", "bold yellow")
         return text
 
     def _changes(self, changes: Sequence[Mapping[str, Any]], arrow: str, plain: bool) -> Table | Text:

@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 
 from tasks.job import Drift, Guards, Job, Threshold
-from tasks.model import CycleKind, Presence, Situation, empty_frame
-from tasks.reconcile.grace import LEAVING_COLUMNS, still_leaving
+from tasks.model import LEAVING_COLUMNS, CycleKind, Presence, Situation, empty_frame
+from tasks.reconcile.grace import still_leaving
 from tests.reconcile.world import LINK_COLUMNS, NOW, Person, World, accounts_of, changes_of, frame, job, person, rows_of
 
 

@@ -7,13 +7,14 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.model import STRING
 from tasks.report.activity import COLUMNS, account_names, activities_of, changes_in, shown_value
 from tests.report.samples import CASES, Case, activities, plan_of
 
 
 def test_columns_are_the_ledgers_own() -> None:
     frame = activities()
-    assert {name: frame[name].dtype for name in frame.columns} == dict(COLUMNS)
+    assert {name: frame[name].dtype for name in frame.columns} == {**COLUMNS, "risks": STRING}
 
 
 def test_changes_are_told_with_before_and_after() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.connectors.replicon.errors import TRAITS
-from tasks.reconcile import findings, grace, guards, matching, plan, protection
+from tasks.reconcile import approval, findings, grace, guards, matching, plan, protection
 from tasks.report.remedies import REMEDIES, Category, remedy_of
 
 OURS = [
@@ -23,6 +23,8 @@ OURS = [
     grace.GRACE_PERIOD,
     findings.DRIFT_ADOPTED,
     plan.HELD_BY_JOB,
+    approval.NOT_APPROVED,
+    approval.NOT_IN_PLAN,
     matching.DUPLICATE_SOURCE,
     matching.DUPLICATE_TARGET,
     matching.NO_MATCHING_VALUE,
