@@ -9,6 +9,7 @@ from rich.console import Console
 from flows.approval import approved_plan
 from flows.parts import open_parts
 from flows.run import run_cycle
+from flows.undo import run_undo
 
 
 def apply_saved_plan(console: Console, job_file: Path, path: Path) -> int:
@@ -18,5 +19,7 @@ def apply_saved_plan(console: Console, job_file: Path, path: Path) -> int:
     """
     parts = open_parts(job_file)
     with parts.ledger:
-        choice = approved_plan(parts, path).choice
-    return run_cycle(console, job_file, choice, plan_file=path)
+        plan = approved_plan(parts, path)
+    if plan.saved.undoes is not None:
+        return run_undo(console, job_file, plan_file=path)
+    return run_cycle(console, job_file, plan.choice, plan_file=path)

@@ -13,9 +13,10 @@ from flows.parts import Parts, open_ledger
 from tasks.job import Job, load_job
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.plans import SavedPlan
-from tasks.model import Approval, BadInputError, CycleChoice, CycleKind, Plan
-from tasks.reconcile.approval import decided, exactly
+from tasks.model import Approval, BadInputError, CycleChoice, CycleKind, Operation, Plan
+from tasks.reconcile.approval import decided, exactly, with_values
 from tasks.reconcile.plan_file import load_plan, plan_digest, save_plan
+from tasks.report.activity import without_values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,13 @@ class ApprovedPlan:
     def carried_out(self, parts: Parts, fresh: Plan) -> Plan:
         """Give what is carried out in the cycle of `fresh`; raises `BadInputError` when the plan no longer fits."""
         finished = parts.ledger.finished(self.saved.operations["change_id"].tolist())
-        return exactly(self.saved, self.approved, fresh, finished)
+        shown = without_values(fresh, parts.mapping.redacted)
+        return with_values(exactly(self.saved, self.approved, shown, finished), fresh)
+
+    @property
+    def deletes(self) -> bool:
+        """Tell whether the plan deletes accounts."""
+        return bool(self.saved.operations["operation"].eq(Operation.DELETE).any())
 
     @property
     def choice(self) -> CycleChoice:
@@ -37,8 +44,8 @@ class ApprovedPlan:
 
 
 def keep_plan(parts: Parts, plan: Plan, path: Path) -> str:
-    """Save a plan to `path` and record its digest in the ledger; give the digest."""
-    digest = save_plan(plan, path)
+    """Save a plan to `path`, without the values that the mapping hides, and record its digest in the ledger; give it."""
+    digest = save_plan(without_values(plan, parts.mapping.redacted), path)
     parts.ledger.keep_plan(parts.job.name, plan.plan_id, digest)
     return digest
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 job_app = typer.Typer(name="job", help="Write and check job files.", no_args_is_help=True)
 app.add_typer(job_app)
 app.add_typer(mapping_app)
+app.add_typer(links_app)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 
@@ -141,6 +143,45 @@ def apply(job: JobFile, file: PlanFile) -> None:
     from flows.apply import apply_saved_plan
 
     raise typer.Exit(apply_saved_plan(Console(), job, file))
+
+
+@app.command()
+def undo(
+    job: JobFile,
+    cycle: Annotated[str, typer.Argument(metavar="CYCLE", help="Id of a cycle, or its first characters.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Carry the undo out instead of showing it.")] = False,
+    delete_created: Annotated[
+        bool, typer.Option("--delete-created", help="Delete accounts that the cycle created, where the job allows it.")
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save the plan (Parquet), to approve and apply it as it is.")
+    ] = None,
+) -> None:
+    """Show how to take back what a cycle did: put values back, enable, and disable what it created. Or do it.
+
+    Whatever has changed since is left alone and named. Mend the cause first: the next cycle would do it all again.
+
+    Example: provision undo acme.yaml 3f2a9c --apply
+    """
+    from flows.undo import show_undo
+
+    raise typer.Exit(show_undo(Console(), job, cycle, deletes=delete_created, apply=apply, save_to=save))
+
+
+@app.command()
+def drift(
+    job: JobFile,
+    apply: Annotated[bool, typer.Option("--apply", help="Revert or adopt it, as the job says.")] = False,
+) -> None:
+    """Compare every account with the mapping: what was changed in Replicon, dead links, and accounts of nobody.
+
+    Ends with 0 when nothing has drifted, 1 when something would be put back, 4 when something is held.
+
+    Example: provision drift acme.yaml
+    """
+    from flows.drift import show_drift
+
+    raise typer.Exit(show_drift(Console(), job, apply=apply))
 
 
 @app.command()

@@ -78,7 +78,7 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
     Raises `BadInputError` when the job has no such cycle.
     """
     with open_ledger(job) as ledger:
-        cycle = _cycle(ledger, job, cycle_id)
+        cycle = cycle_of(ledger, job, cycle_id)
         activities = ledger.activities(cycle_id=cycle["cycle_id"])
         state = ledger.job_state(job.name)
         linked = len(ledger.links(job.name))
@@ -131,7 +131,8 @@ def show_history(console: Console, job_file: Path, limit: int) -> None:
     console.print(table if len(cycles) else Text(f"The job {job.name} has not run yet."))
 
 
-def _cycle(ledger: Ledger, job: Job, cycle_id: str | None) -> pd.Series:
+def cycle_of(ledger: Ledger, job: Job, cycle_id: str | None) -> pd.Series:
+    """Give the cycle of `job` whose id begins so, else the latest; raises `BadInputError` when there is none."""
     cycles = ledger.cycles(job.name)
     found = cycles if cycle_id is None else cycles[cycles["cycle_id"].str.startswith(cycle_id)]
     if found.empty:

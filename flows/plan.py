@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from flows.approval import keep_plan, say_what_next
+from flows.by_hand import facts_of_plan
 from flows.cycle import remember
-from flows.history import referred_names, source_name, target_name
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import bars, current
 from tasks.extract.assignments import extract_assignments
@@ -16,7 +16,6 @@ from tasks.model import CycleChoice, ExitCode, Plan, Progress, silent
 from tasks.reconcile.grace import still_leaving
 from tasks.reconcile.plan import make_plan
 from tasks.report.activity import without_values
-from tasks.report.cycle import CycleFacts, duration
 from tasks.report.terminal import plan_report
 from tasks.report.verdict import StateName
 from tasks.transform.accounts import to_accounts
@@ -81,22 +80,3 @@ def show_plan(
     if report.told.verdict.state is not StateName.COMPLETED:
         return ExitCode.HELD
     return ExitCode.PENDING if plan.writes.any() else ExitCode.DONE
-
-
-def facts_of_plan(parts: Parts, plan: Plan) -> CycleFacts:
-    """Give what a plan's report begins with."""
-    forecast = plan.forecast
-    rate = [] if forecast is None else [f"It takes about {duration(forecast)} at the rate of the latest cycle"]
-    return CycleFacts(
-        job=parts.job.name,
-        cycle_id=plan.cycle_id,
-        kind=plan.kind,
-        source=source_name(parts.job),
-        target=target_name(parts.job),
-        started_at=plan.created_at,
-        ended_at=parts.ledger.now(),
-        linked=len(parts.ledger.links(parts.job.name)),
-        manifest=plan.manifest,
-        notes=(*plan.verdict.reasons, *rate),
-        names=referred_names(parts.ledger, parts.job.name, plan.changes["after"]),
-    )

@@ -11,7 +11,7 @@ from typing import Final
 
 import pandas as pd
 
-from tasks.model import REMOVALS, Approval, BadInputError, Decision, Operation, Plan
+from tasks.model import REDACTED, REMOVALS, Approval, BadInputError, Decision, Operation, Plan
 from tasks.reconcile.columns import Mask, mask_of
 
 NOT_APPROVED: Final = "RemovalNotApproved"
@@ -84,6 +84,23 @@ def exactly(saved: Plan, approved: Plan, fresh: Plan, finished: Collection[str])
         changes=changes.astype(saved.changes.dtypes.to_dict()),
         verdict=approved.verdict,
     )
+
+
+def with_values(plan: Plan, fresh: Plan) -> Plan:
+    """Give `plan` with the values that its file hides (`REDACTED`), as `fresh` has them."""
+    changes = plan.changes
+    hidden = mask_of(changes["before"].eq(REDACTED)) | mask_of(changes["after"].eq(REDACTED))
+    if not hidden.any():
+        return plan
+    people, known = (
+        one.changes.merge(one.operations[["change_id", "source_id"]], on="change_id", how="left")
+        for one in (plan, fresh)
+    )
+    true = people[["source_id", "attribute"]].merge(known, on=["source_id", "attribute"], how="left")
+    changes = changes.copy()
+    for name in ("before", "after"):
+        changes[name] = changes[name].mask(hidden, true[name].astype(changes[name].dtype))
+    return dataclasses.replace(plan, changes=changes)
 
 
 def _written_otherwise(saved: Plan, fresh: Plan) -> pd.Series:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 
 from tasks.job import Guards, Threshold
-from tasks.model import Approval, BadInputError, Decision, Operation, Plan, Situation
-from tasks.reconcile.approval import decided, exactly
+from tasks.model import REDACTED, Approval, BadInputError, Decision, Operation, Plan, Situation
+from tasks.reconcile.approval import decided, exactly, with_values
 from tests.reconcile.test_laws import few, histories, people
-from tests.reconcile.world import Person, World, job, person, rows_of
+from tests.reconcile.world import Person, World, changes_of, job, person, rows_of
 
 ONE = job(guards=Guards(removals=Threshold(count=1)))
 
@@ -153,3 +153,14 @@ def test_what_was_held_may_have_changed_in_the_meantime() -> None:
         Decision.HOLD,
         Operation.CREATE,
     )
+
+
+def test_values_that_the_file_hides_are_written_as_they_are_now() -> None:
+    world = World()
+    fresh = world.plan([person("ann", EmployeeId="1")])
+    hidden = fresh.changes["attribute"].eq("EmployeeId")
+    shown = dataclasses.replace(
+        fresh, changes=fresh.changes.assign(after=fresh.changes["after"].mask(hidden, REDACTED))
+    )
+    carried = with_values(exactly(shown, shown, shown, ()), fresh)
+    assert changes_of(carried, "ann") == changes_of(fresh, "ann")

@@ -1,0 +1,67 @@
+"""What a person starts between cycles: the job is held, something is done, and its history shows it like a cycle."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+from flows.history import referred_names, report_command, source_name, target_name
+from flows.parts import Parts
+from flows.progress import current
+from tasks.ledger.locks import LostLockError
+from tasks.load.apply import apply_plan
+from tasks.load.prepare import SecondLook
+from tasks.load.settle import settle
+from tasks.model import CycleKind, Plan, ProvisioningError
+from tasks.report.cycle import CycleFacts, Told, duration
+from tasks.report.verdict import StateName, judge
+
+
+@contextlib.contextmanager
+def by_hand(parts: Parts, flow_run_id: str = "") -> Iterator[str]:
+    """Hold the job and give the id under which its history shows what is done; raises `HeldError` when it is held.
+
+    Whoever enters ends it with `Ledger.end_cycle` as the last thing; what breaks off is recorded as failed.
+    """
+    ledger, job = parts.ledger, parts.job.name
+    cycle_id = ledger.begin_cycle(job, CycleKind.ON_DEMAND, flow_run_id)
+    try:
+        settle(parts.target, ledger, parts.job, cycle_id)
+        yield cycle_id
+    except BaseException as error:
+        said = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
+        with contextlib.suppress(LostLockError):
+            ledger.end_cycle(cycle_id, StateName.FAILED, message=said)
+        raise
+
+
+def carry_out(parts: Parts, cycle_id: str, plan: Plan, second_look: SecondLook) -> Told:
+    """Carry out a plan under a cycle's id, and end it; the watermark and what a complete read gave stay as they are."""
+    ledger, job = parts.ledger, parts.job
+    plan = dataclasses.replace(plan, cycle_id=cycle_id)
+    apply_plan(plan, parts.target, ledger, job, second_look=second_look, progress=current())
+    facts = dataclasses.replace(facts_of_plan(parts, plan), see=report_command(job, cycle_id))
+    verdict = judge(ledger.activities(cycle_id=cycle_id), complete=True, quarantine=facts.quarantine)
+    counts = {group.value: count for group, count in verdict.counts.items()}
+    ledger.end_cycle(cycle_id, verdict.state, counts=counts, message=verdict.sentence)
+    return Told(facts, verdict)
+
+
+def facts_of_plan(parts: Parts, plan: Plan) -> CycleFacts:
+    """Give what a plan's report begins with."""
+    forecast = plan.forecast
+    rate = [] if forecast is None else [f"It takes about {duration(forecast)} at the rate of the latest cycle"]
+    return CycleFacts(
+        job=parts.job.name,
+        cycle_id=plan.cycle_id,
+        kind=plan.kind,
+        source=source_name(parts.job),
+        target=target_name(parts.job),
+        started_at=plan.created_at,
+        ended_at=parts.ledger.now(),
+        linked=len(parts.ledger.links(parts.job.name)),
+        manifest=plan.manifest,
+        notes=(*plan.verdict.reasons, *rate),
+        names=referred_names(parts.ledger, parts.job.name, plan.changes["after"]),
+    )
