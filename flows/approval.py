@@ -44,7 +44,7 @@ class ApprovedPlan:
 
 
 def keep_plan(parts: Parts, plan: Plan, path: Path) -> str:
-    """Save a plan to `path`, without the values that the mapping hides, and record its digest in the ledger; give it."""
+    """Save a plan without the values that the mapping hides, and record its digest in the ledger; give the digest."""
     digest = save_plan(without_values(plan, parts.mapping.redacted), path)
     parts.ledger.keep_plan(parts.job.name, plan.plan_id, digest)
     return digest

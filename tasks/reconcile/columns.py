@@ -53,6 +53,8 @@ def take(array: pa.Array, places: Places) -> pa.Array:
 
 def places_of(values: pa.Array, among: pa.Array) -> Places:
     """Give for each of `values` its row in `among` (whose values are unique), -1 where it is not there or null."""
+    if not len(values):
+        return np.zeros(0, np.int64)
     found = pc.index_in(values, value_set=among, skip_nulls=True)
     places: Places = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return places

@@ -172,7 +172,7 @@ def _matched(gathered: Gathered, canonical: Canonical) -> Findings:
     dead = gathered.dead[people]
     before = pc.if_else(pa.array(dead), joined(RULES[Situation.MISSING].why, _named(gathered, people), ". "), "")
     uri = array_of(found["target_uri"])
-    changes = _compared(gathered, people, uri, nulls(len(people)), canonical)
+    changes = _compared(gathered, people, places_of(uri, gathered.present.uri), nulls(len(people)), canonical)
     linking = f" {RULES[Situation.FOUND].why}"
     why = joined(before, array_of(found["reason"]), linking, _differing(people, changes, "; "))
     situation = pa.array(np.where(dead, Situation.MISSING.value, Situation.FOUND.value), pa.string())
@@ -190,7 +190,7 @@ def _confirmed(gathered: Gathered, canonical: Canonical, drift: Drift) -> Findin
     people = np.flatnonzero(gathered.read & standing.usual & ~gathered.dead & ~gathered.withheld)
     link = standing.link[people]
     uri = take(links.target_uri, link)
-    changes = _compared(gathered, people, uri, take(links.written, link), canonical)
+    changes = _compared(gathered, people, gathered.account[people], take(links.written, link), canonical)
     differing = np.isin(people, changes["person"].to_numpy(dtype=np.int64))
     known = ~differ(take(gathered.digests, people), take(links.digest, link)) & standing.link_active[people]
     drifted = known & differing
@@ -247,8 +247,7 @@ def _leaving(gathered: Gathered, *, deletes: bool) -> Findings:
     people = np.flatnonzero(gathered.read & standing.leaving & ~gathered.withheld & _there(gathered))
     deleted = standing.gone[people] & deletes
     reason = _why_leaving(gathered, people)
-    place = places_of(take(gathered.links.target_uri, standing.link[people]), gathered.present.uri)
-    changes = login_taken(people[~deleted], gathered.present, place[~deleted])
+    changes = login_taken(people[~deleted], gathered.present, gathered.account[people[~deleted]])
     enabled = np.isin(people, changes["person"].to_numpy(dtype=np.int64))
     news = deleted | enabled | standing.link_active[people]
     usual = series_of(take(standing.situation, people)).map({one.value: RULES[one].operation.value for one in RULES})
@@ -292,8 +291,8 @@ def _vanished(gathered: Gathered) -> Findings:
 
 def _there(gathered: Gathered) -> Mask:
     """Mark people whose linked account the target gave."""
-    uri = take(gathered.links.target_uri, gathered.standing.link)
-    return places_of(uri, gathered.present.uri) >= 0
+    there: Mask = gathered.account >= 0
+    return there
 
 
 def _why_leaving(gathered: Gathered, people: Places) -> pa.Array:
@@ -319,9 +318,9 @@ def _those(gathered: Gathered, situation: Situation) -> Places:
 
 
 def _compared(
-    gathered: Gathered, people: Places, uri: pa.Array, written: pa.Array, canonical: Canonical
+    gathered: Gathered, people: Places, place: Places, written: pa.Array, canonical: Canonical
 ) -> pd.DataFrame:
-    place = places_of(uri, gathered.present.uri)
+    """Compare `people` with the accounts at `place`."""
     found = differences(gathered.wanted, people, gathered.present, place, written, gathered.resolved, canonical)
     return _with_end_dates(gathered, people, place, found)
 

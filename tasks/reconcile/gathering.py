@@ -7,6 +7,7 @@ All reads of the target happen here, in bulk, and only for people who are new, c
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -47,6 +48,11 @@ class Gathered:
     dead: Mask
     withheld: Mask
     depth: Places
+
+    @functools.cached_property
+    def account(self) -> Places:
+        """The row in `present` of each person's linked account, -1 where it was not read or is not there."""
+        return places_of(take(self.links.target_uri, self.standing.link), self.present.uri)
 
 
 def gather(
@@ -186,6 +192,7 @@ def _depth(standing: Standing, resolved: Mapping[str, Resolved]) -> Places:
 
 def linked_name(gathered: Gathered, people: Places) -> pa.Array:
     """Give the login name of each person's linked account, as it is now if it was read, else as remembered."""
-    link = gathered.standing.link[people]
-    now = take(gathered.present.name, places_of(take(gathered.links.target_uri, link), gathered.present.uri))
-    return pc.coalesce(now, take(gathered.links.target_name, link)) if len(people) else nulls(0)
+    if not len(people):
+        return nulls(0)
+    now = take(gathered.present.name, gathered.account[people])
+    return pc.coalesce(now, take(gathered.links.target_name, gathered.standing.link[people]))

@@ -209,7 +209,8 @@ def _rows(done: pd.DataFrame, written: pd.DataFrame, undoing: Undoing, accounts:
 
 def _listed(some: pd.DataFrame, done: pd.DataFrame) -> pd.Series:
     """Name the attributes in `some` for each of `done`; null where there is none."""
-    return some.groupby("row")["attribute"].agg(", ".join).reindex(done.index).astype(STRING)
+    named = pd.Series(some.groupby("row")["attribute"].agg(", ".join))
+    return named.reindex(done.index).astype(STRING)
 
 
 def _frames(
