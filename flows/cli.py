@@ -146,6 +146,23 @@ def apply(job: JobFile, file: PlanFile) -> None:
 
 
 @app.command()
+def explain(
+    job: JobFile,
+    person: Annotated[
+        str,
+        typer.Argument(metavar="PERSON", help="Source id, sign-in name, mail or login name.", show_default=False),
+    ],
+) -> None:
+    """Tell step by step why a person is or is not provisioned, and what would happen now. Nothing is written.
+
+    Example: provision explain acme.yaml ada@acme.example
+    """
+    from flows.explain import show_explanation
+
+    raise typer.Exit(show_explanation(Console(), job, person))
+
+
+@app.command()
 def undo(
     job: JobFile,
     cycle: Annotated[str, typer.Argument(metavar="CYCLE", help="Id of a cycle, or its first characters.")],

@@ -6,8 +6,8 @@ every version of every library: it is a standard hash of bytes that are spelled 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from tasks.reconcile.columns import Mask
 
 _BYTES: Final = 16
+_SLICE: Final = 50_000
 
 
 def digests(keys: Mapping[str, pa.Array], flows: Mapping[str, Mask], wanted: Mask) -> pa.Array:
@@ -24,11 +25,17 @@ def digests(keys: Mapping[str, pa.Array], flows: Mapping[str, Mask], wanted: Mas
 
     `keys` are the attributes' comparable forms, `flows` where they are written: what does not flow does not count.
     """
-    spelled = spell(
-        {name: keys[name].filter(wanted) for name in keys}, {name: flow[wanted] for name, flow in flows.items()}
-    )
-    # Nothing vectorised hashes bytes alike in every version; this is one call into C and a microsecond a person.
-    hashed = [hashlib.blake2b(text, digest_size=_BYTES).hexdigest() for text in spelled.cast(pa.binary()).to_pylist()]
+    hashed: list[str] = []
+    # A slice at a time: what is spelled out is several times as large as the columns.
+    for start in range(0, len(wanted), _SLICE):
+        mask = wanted[start : start + _SLICE]
+        chosen = pa.array(mask)
+        spelled = spell(
+            {name: values.slice(start, _SLICE).filter(chosen) for name, values in keys.items()},
+            {name: flow[start : start + _SLICE][mask] for name, flow in flows.items()},
+        )
+        # Nothing vectorised hashes bytes alike in every version; this is one call into C and a microsecond a person.
+        hashed += [blake2b(text, digest_size=_BYTES).hexdigest() for text in spelled.cast(pa.binary()).to_pylist()]
     places = np.where(wanted, np.cumsum(wanted) - 1, 0)
     return pa.array(hashed, pa.string()).take(pa.array(places, mask=~wanted))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import os
 
 from hypothesis import HealthCheck, given, settings
@@ -137,3 +138,25 @@ def test_every_row_says_why_and_every_write_says_what(world: World, everybody: l
     kept = writing[writing["decision"].isin(["go", "hold", "staged"])]
     assert set(kept["change_id"]) == set(plan.changes["change_id"])
     assert plan.operations["source_id"].is_unique
+
+
+@few
+@given(histories(), people(), st.integers(0, 1000))
+def test_rows_carried_out_in_any_order_give_the_same_accounts(world: World, everybody: list[Person], seed: int) -> None:
+    plan = world.plan(everybody)
+    before = copy.deepcopy((world.target.accounts, world.links, world.skips))
+    world.apply(plan)
+    one = by_login(world)
+    world.target.accounts, world.links, world.skips = before
+    shuffled = plan.operations.sample(frac=1, random_state=seed, ignore_index=True)
+    world.apply(dataclasses.replace(plan, operations=shuffled))
+    assert by_login(world) == one
+
+
+def by_login(world: World) -> dict[str, dict[str, Value]]:
+    """Give the accounts by login, supervisors by login too: which account gets which URI depends on the order."""
+    logins = {uri: str(account["LoginName"]) for uri, account in world.target.accounts.items()}
+    return {
+        logins[uri]: {**account, "Supervisor": logins.get(str(account["Supervisor"]))}
+        for uri, account in world.target.accounts.items()
+    }
