@@ -93,7 +93,8 @@ def drift_somebody(company: Company) -> str:
     state = company.sandbox.replicon
     with ledger_of(company.job) as ledger:
         links = ledger.links("sandbox")
-    login = str(links.loc[links["active"] & links["written"].str.contains("FirstName"), "target_name"].iloc[0])
+    settled = links["active"] & links["written"].str.contains("FirstName") & links["account_digest"].notna()
+    login = str(links.loc[settled, "target_name"].min())
 
     def change() -> None:
         account = state.by_login(login)
