@@ -15,35 +15,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.job import Scope
-from tasks.model import BOOL, STRING, Manifest, Presence, Probe, Progress, silent
+from tasks.model import STRING, Manifest, Presence, Probe, Progress, silent
 
 PERSON_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {"source_id": STRING, "presence": STRING}
 """DirectoryRead.users: one row a person, `source_id` unique; the attributes asked for stand beside these."""
-ROLE_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
-    "role_id": STRING,
-    "value": STRING,
-    "display_name": STRING,
-    "enabled": BOOL,
-}
-"""DirectoryRead.roles: one row an app role of the application, `role_id` unique; `value` may be null."""
-GRANT_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
-    "assignment_id": STRING,
-    "principal_id": STRING,
-    "principal_type": STRING,
-    "principal_name": STRING,
-    "role_id": STRING,
-}
-"""DirectoryRead.assignments: one row a principal and role; `principal_type` User, Group or ServicePrincipal."""
-MEMBER_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {"group_id": STRING, "member_id": STRING, "direct": BOOL}
-"""DirectoryRead.members: one row an assigned group and member; not `direct` when only through an inner group."""
-
 COMPUTED: Final = frozenset({"IsSoftDeleted", "appRoleAssignments"})
 """Source attributes that no directory holds: they follow from assignments and presence."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DirectoryRead:
-    """One read of a directory, with the proof of how whole it is."""
+    """One read of a directory, with the proof of how whole it is.
+
+    `roles`, `assignments` and `members` have `ROLE_COLUMNS`, `GRANT_COLUMNS` and `MEMBER_COLUMNS`.
+    """
 
     users: pd.DataFrame
     roles: pd.DataFrame

@@ -15,12 +15,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.connectors.directory import GRANT_COLUMNS, MEMBER_COLUMNS, ROLE_COLUMNS
 from tasks.connectors.microsoft_graph.api import GraphApi
 from tasks.connectors.microsoft_graph.errors import NotFoundError, PermissionMissingError
 from tasks.connectors.microsoft_graph.listings import PAGE_SIZE, Collection, Listing, Tally, read_whole
 from tasks.connectors.microsoft_graph.permissions import Reading
-from tasks.model import BadInputError
+from tasks.model import GRANT_COLUMNS, MEMBER_COLUMNS, ROLE_COLUMNS, BadInputError
 
 _GROUP_TYPE: Final = "#microsoft.graph.group"
 _NOBODY: Final = pa.schema([(name, dtype.pyarrow_dtype) for name, dtype in MEMBER_COLUMNS.items()]).empty_table()
