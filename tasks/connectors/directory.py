@@ -56,7 +56,7 @@ class People:
 
 @dataclasses.dataclass(frozen=True)
 class DirectoryChanges:
-    """What changed since a watermark, each changed person as they are now; `merge` brings a read up to date with it.
+    """What changed since a watermark, each changed person as they are now.
 
     `changed` holds the source ids of everybody who changed and was read again: `users` and `members` say all about
     them, so that who is in `changed` and not in `users` is gone for good. `groups_read` are groups whose members are
@@ -102,24 +102,6 @@ class Directory(Protocol):
 
     def probe(self, scope: Scope) -> list[Probe]:
         """Try every kind of read that a cycle needs."""
-
-
-def merge(remembered: DirectoryRead, changes: DirectoryChanges) -> DirectoryRead:
-    """Give the `remembered` read brought up to date. Merging the same changes again changes nothing."""
-    users = remembered.users[~remembered.users["source_id"].isin(changes.changed)]
-    members = remembered.members
-    assigned = changes.assignments.loc[changes.assignments["principal_type"].eq("Group").fillna(False), "principal_id"]
-    stale = members["member_id"].isin(changes.changed) | members["group_id"].isin(list(changes.groups_read))
-    return dataclasses.replace(
-        remembered,
-        users=pd.concat([users, changes.users], ignore_index=True),
-        roles=changes.roles,
-        assignments=changes.assignments,
-        members=pd.concat([members[~stale & members["group_id"].isin(assigned)], changes.members], ignore_index=True),
-        default_domain=changes.default_domain,
-        manifest=changes.manifest,
-        watermark=changes.watermark,
-    )
 
 
 def without_guest_marks(names: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -7,6 +7,7 @@ touches through `SourceMemory`; the statements are all here.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 
 from tasks.ledger.database import Database, insert, upsert
 from tasks.ledger.frames import chunks, fetch, records
-from tasks.ledger.tables import SOURCE_GRANTS, SOURCE_MEMBERS, SOURCE_PEOPLE, SOURCES, UNSETTLED
+from tasks.ledger.tables import ESCROW, LINKS, SOURCE_GRANTS, SOURCE_MEMBERS, SOURCE_PEOPLE, SOURCES, UNSETTLED
 from tasks.model import ASSIGNMENT_COLUMNS, GRANT_COLUMNS, MEMBER_COLUMNS, ROLE_COLUMNS, STRING, Presence, SourceUpdate
 
 _PART: Final = 20_000
@@ -87,9 +88,28 @@ class SourceMemory:
         """Give the source ids of everybody whose manager, as last known, is one of these people."""
         return self._read(SOURCE_PEOPLE, _ID, "manager", source_ids)["source_id"].tolist()
 
-    def unsettled(self) -> list[str]:
-        """Give the source ids of everybody who has to be looked at again whether or not they change."""
-        return self._read(UNSETTLED, _ID)["source_id"].tolist()
+    def linked(self, source_ids: Sequence[str]) -> list[str]:
+        """Give those of these people who are linked."""
+        return self._read(LINKS, _ID, "source_id", source_ids)["source_id"].tolist()
+
+    def again(self, now: dt.datetime) -> list[str]:
+        """Give the source ids of everybody who has to be looked at again whether or not they change.
+
+        They are those held, staged or not come to, those whose account has to be compared, and those in escrow whose
+        time has come; whoever is in escrow and whose time has not is left out.
+        """
+        escrow = sa.select(ESCROW.c.source_id).where(ESCROW.c.job == self._job)
+        due = ESCROW.c.next_retry_at <= now
+        compare = LINKS.c.account_digest.is_(None) & LINKS.c.active
+        wanted = sa.union(
+            sa.select(UNSETTLED.c.source_id).where(UNSETTLED.c.job == self._job),
+            sa.select(LINKS.c.source_id).where(LINKS.c.job == self._job, compare),
+            escrow.where(due),
+        )
+        waiting = escrow.where(sa.or_(ESCROW.c.next_retry_at.is_(None), ESCROW.c.next_retry_at > now))
+        with self._database.reading() as connection:
+            people = set(connection.execute(wanted).scalars())
+            return sorted(people.difference(connection.execute(waiting).scalars()))
 
     def _read(
         self,

@@ -106,6 +106,12 @@ LINKS: Final = sa.Table(
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("linked_at", Instant, nullable=False),
     sa.UniqueConstraint("job", "target_uri"),
+    sa.Index(
+        "ix_links_look_again",
+        "job",
+        sqlite_where=sa.text("account_digest IS NULL"),
+        postgresql_where=sa.text("account_digest IS NULL"),
+    ),
 )
 """One row a linked pair of source object and account; an account is linked once within a job.
 

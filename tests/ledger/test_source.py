@@ -144,24 +144,24 @@ def test_reports_are_found_by_the_last_manager_known(ledger: Ledger) -> None:
     assert pd.isna(ledger.source("acme").people(["bob"], ATTRIBUTES)["manager"].iloc[0])
 
 
-def test_a_whole_read_replaces_everything(ledger: Ledger) -> None:
+def test_a_whole_read_replaces_everything(ledger: Ledger, clock: Clock) -> None:
     remember(ledger, WHOLE, "ann")
     remember(ledger, dataclasses.replace(WHOLE, people=WHOLE.people.head(1), members=members()))
     source = ledger.source("acme")
     assert held(ledger) == {("ann", "present", "Sales")}
-    assert (len(source.memberships_of(["ann"])), source.unsettled()) == (0, [])
+    assert (len(source.memberships_of(["ann"])), source.again(clock())) == (0, [])
 
 
-def test_whom_to_look_at_again_stays_until_they_were_looked_at(ledger: Ledger) -> None:
+def test_whom_to_look_at_again_stays_until_they_were_looked_at(ledger: Ledger, clock: Clock) -> None:
     remember(ledger, WHOLE, "ann", "bob", "bob")
     remember(ledger, dataclasses.replace(NOTHING, touched=("bob", "cid")), "cid")
-    assert sorted(ledger.source("acme").unsettled()) == ["ann", "cid"]
+    assert ledger.source("acme").again(clock()) == ["ann", "cid"]
 
 
-def test_jobs_do_not_see_each_other(ledger: Ledger) -> None:
+def test_jobs_do_not_see_each_other(ledger: Ledger, clock: Clock) -> None:
     remember(ledger, WHOLE, "ann", job="other")
     source = ledger.source("acme")
-    assert (len(source.grants()), source.reports_of(["ann"]), source.unsettled()) == (0, [], [])
+    assert (len(source.grants()), source.reports_of(["ann"]), source.again(clock())) == (0, [], [])
 
 
 def test_a_cycle_that_lost_its_job_leaves_what_is_remembered(ledger: Ledger, clock: Clock) -> None:

@@ -25,6 +25,10 @@ PARTS_PER_BATCH: Final = 20
 """Requests that one $batch may hold (Microsoft Graph, "Combine multiple HTTP requests using JSON batching")."""
 
 _UNREADABLE_ATTEMPTS: Final = 4
+_QUOTA_SECONDS: Final = 10.0
+_USED_TOO_FAST: Final = 0.8
+"""Share of the quota from which Graph tells how much is used ("Microsoft Graph service-specific throttling limits")."""
+_QUOTA_HEADER: Final = "x-ms-throttle-limit-percentage"
 _NO_COUNT: Final = frozenset({400, 403, 404, 405, 501})
 
 
@@ -129,6 +133,7 @@ class GraphApi:
                 "POST", f"{self._base}/$batch", reading, json={"requests": requested}, holding="responses"
             )
             pause = RETRIES.wait_before(attempt, None)
+            self._slow_down(max((_used(_header(answer, _QUOTA_HEADER)) for answer in body["responses"]), default=0.0))
             for answer in body["responses"]:
                 number, status = str(answer.get("id")), int(answer.get("status", 0))
                 if number not in waiting:
@@ -158,7 +163,13 @@ class GraphApi:
         response = self._send_as(token, method, url, params, headers, json)
         if response.status_code == 401:
             response = self._send_as(self._tokens.renewed(token), method, url, params, headers, json)
+        self._slow_down(_used(response.headers.get(_QUOTA_HEADER)))
         return response
+
+    def _slow_down(self, used: float) -> None:
+        """Wait as long as the quota needs to fill up to where Graph stops warning; whoever is told of it waits."""
+        if used > _USED_TOO_FAST:
+            self._wait(_QUOTA_SECONDS * (used - _USED_TOO_FAST))
 
     def _send_as(
         self,
@@ -220,6 +231,14 @@ def _code_and_message(body: Mapping[str, Any] | None) -> tuple[str, str]:
         code = str(inner.get("code") or code)
         inner = inner.get("innerError") or inner.get("innererror")
     return code, message
+
+
+def _used(header: str | None) -> float:
+    """Read which share of the quota is used, 1.0 being all of it; 0 where Graph does not say."""
+    try:
+        return min(float(header or 0), 2.0)
+    except ValueError:
+        return 0.0
 
 
 def _header(answer: Mapping[str, Any], name: str) -> str | None:

@@ -22,6 +22,7 @@ from tasks.connectors.microsoft_graph.permissions import Reading
 from tasks.model import GRANT_COLUMNS, MEMBER_COLUMNS, ROLE_COLUMNS, BadInputError
 
 _GROUP_TYPE: Final = "#microsoft.graph.group"
+_USER_TYPE: Final = "#microsoft.graph.user"
 _NOBODY: Final = pa.schema([(name, dtype.pyarrow_dtype) for name, dtype in MEMBER_COLUMNS.items()]).empty_table()
 
 
@@ -151,14 +152,14 @@ def _read_members(api: GraphApi, group_id: str, kind: str, label: str, tally: Ta
 
 
 def _direct_and_nested(group_id: str, direct: pa.Table, nested: Iterable[pa.Table]) -> pa.Table:
-    """Give the members that are not groups themselves, as rows of `MEMBER_COLUMNS`."""
+    """Give the members that are people, or of a type that Graph does not tell, as rows of `MEMBER_COLUMNS`."""
     pieces = [(direct, True)]
     for table in nested:
         inner = pc.invert(pc.is_in(table["member_id"], direct["member_id"].combine_chunks()))
         pieces.append((table.filter(inner), False))
     rows = []
     for table, is_direct in pieces:
-        people = table.filter(pc.not_equal(pc.fill_null(table["type"], ""), _GROUP_TYPE))
+        people = table.filter(pc.equal(pc.fill_null(table["type"], _USER_TYPE), _USER_TYPE))
         size = len(people)
         columns = [pa.repeat(group_id, size), people["member_id"], pa.repeat(is_direct, size)]
         rows.append(pa.table(dict(zip(MEMBER_COLUMNS, columns, strict=True))))

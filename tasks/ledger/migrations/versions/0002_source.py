@@ -63,3 +63,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job", "source_id", name="pk_unsettled"),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "ix_links_look_again",
+        "links",
+        ["job"],
+        sqlite_where=sa.text("account_digest IS NULL"),
+        postgresql_where=sa.text("account_digest IS NULL"),
+    )
