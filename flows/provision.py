@@ -93,12 +93,12 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -
     parts.ledger.end_cycle(
         held.cycle_id,
         told.verdict.state,
-        watermark=got and got.watermark,
+        watermark=got.watermark if got else None,
         mapping_digest=plan.mapping_digest if got else None,
         manifest=plan.manifest,
         counts={group.value: count for group, count in told.verdict.counts.items()},
         message=told.verdict.sentence,
-        remember=got and got.news,
+        remember=got.news if got else None,
     )
 
 
