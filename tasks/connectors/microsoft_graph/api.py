@@ -37,13 +37,13 @@ class Part:
     """One answer within a $batch."""
 
     status: int
-    """HTTP's; 0 when the batch had no answer for it."""
+    """HTTP's; 0 when the batch had no whole answer for it."""
     body: Mapping[str, Any]
 
     @property
     def problem(self) -> str:
         """Say what Graph answered instead of the object."""
-        return "no answer" if not self.status else "{} {}: {}".format(self.status, *_code_and_message(self.body))
+        return "no whole answer" if not self.status else "{} {}: {}".format(self.status, *_code_and_message(self.body))
 
 
 class GraphApi:
@@ -86,13 +86,16 @@ class GraphApi:
         count = (_json_object(response) or {}).get("@odata.count")
         return count if isinstance(count, int) else None
 
-    def batch(self, paths: Sequence[str], reading: Reading, pool: Executor) -> list[Part]:
+    def batch(self, paths: Sequence[str], reading: Reading, pool: Executor, *, holding: str) -> list[Part]:
         """Read any number of paths, 20 a request and requests side by side; parts come in the order of `paths`.
 
-        Parts that fail for the moment are asked again, the others not; what still fails keeps its status.
+        Parts that fail for the moment are asked again, the others not; what still fails keeps its status. `holding`
+        names a member that the body of a part must have to be whole: an error under status 200 has it not.
         """
         chunks = [paths[start : start + PARTS_PER_BATCH] for start in range(0, len(paths), PARTS_PER_BATCH)]
-        return [part for parts in pool.map(lambda chunk: self._batch(chunk, reading), chunks) for part in parts]
+        return [
+            part for parts in pool.map(lambda chunk: self._batch(chunk, reading, holding), chunks) for part in parts
+        ]
 
     def _readable(
         self,
@@ -122,7 +125,7 @@ class GraphApi:
                 )
             self._wait(RETRIES.wait_before(attempt, None) or 0.0)
 
-    def _batch(self, paths: Sequence[str], reading: Reading) -> list[Part]:
+    def _batch(self, paths: Sequence[str], reading: Reading, holding: str) -> list[Part]:
         parts: dict[str, Part] = {}
         waiting = {str(number): path for number, path in enumerate(paths)}
         attempt = 0
@@ -143,7 +146,10 @@ class GraphApi:
                     pause = max(pause, RETRIES.wait_before(attempt, asked) or pause)
                     continue
                 inner = answer.get("body")
-                parts[number] = Part(status, inner if isinstance(inner, Mapping) else {})
+                body_of_part = inner if isinstance(inner, Mapping) else {}
+                if status == 200 and holding not in body_of_part:
+                    continue
+                parts[number] = Part(status, body_of_part)
                 del waiting[number]
             if not waiting or pause is None:
                 return [parts.get(str(number), Part(0, {})) for number in range(len(paths))]

@@ -111,7 +111,7 @@ def read_memberships_of(api: GraphApi, people: Sequence[str], groups: Container[
     paths = [f"/users/{quote(person, safe='')}/memberOf?$select=id&$top={PAGE_SIZE}" for person in people]
     rows: list[tuple[str, str, bool]] = []
     problems = []
-    for person, part in zip(people, api.batch(paths, Reading.MEMBERS, pool), strict=True):
+    for person, part in zip(people, api.batch(paths, Reading.MEMBERS, pool, holding="value"), strict=True):
         if part.status not in {200, 404}:
             problems.append(f"the groups of {person} could not be read ({part.problem})")
         rows += [(group, person, True) for group in set(_ids_on_all_pages(api, part.body)) if group in groups]

@@ -54,7 +54,7 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
     """
     wanted = list(dict.fromkeys(name.strip() for name in names if name.strip()))
     query = _encoded(selection.query)
-    first = _ask(api, wanted, lambda name: f"/users/{quote(name, safe='')}?{query}", Reading.USERS, pool)
+    first = _ask(api, wanted, lambda name: f"/users/{quote(name, safe='')}?{query}", Reading.USERS, pool, "id")
     lost = [name for name, part in first.items() if part.status == 404]
     mails = _ask(
         api,
@@ -62,6 +62,7 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
         lambda name: f"/users?{_encoded({**selection.query, '$filter': _has_mail(name)})}",
         Reading.USERS,
         pool,
+        "value",
     )
     bin_query = _encoded({"$select": selection.select})
     deleted = _ask(
@@ -70,6 +71,7 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
         lambda name: f"/directory/deletedItems/{quote(name, safe='')}?{bin_query}",
         Reading.DELETED,
         pool,
+        "id",
     )
     present = [part.body for part in first.values() if part.status == 200]
     present += [person for part in mails.values() for person in part.body.get("value", ())]
@@ -89,9 +91,10 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
 
 
 def _ask(
-    api: GraphApi, names: Sequence[str], path: Callable[[str], str], reading: Reading, pool: Executor
+    api: GraphApi, names: Sequence[str], path: Callable[[str], str], reading: Reading, pool: Executor, holding: str
 ) -> dict[str, Part]:
-    return dict(zip(names, api.batch([path(name) for name in names], reading, pool), strict=True))
+    paths = [path(name) for name in names]
+    return dict(zip(names, api.batch(paths, reading, pool, holding=holding), strict=True))
 
 
 def _encoded(query: Mapping[str, str]) -> str:
