@@ -141,25 +141,6 @@ def test_a_part_that_stays_an_error_under_200_is_no_answer(graph: MicrosoftGraph
     assert manifest.missing == (f"the groups of {someone} could not be read (no whole answer)",)
 
 
-def test_a_quota_that_is_nearly_used_slows_the_read_down_before_it_is_refused(
-    sandbox: Sandbox, source: Callable[..., GraphSource]
-) -> None:
-    # Time passes only while the connector waits.
-    now, waits = [1_000_000.0], list[float]()
-    sandbox.graph_settings.clock = lambda: now[0]
-    sandbox.graph_settings.resource_units = 60
-
-    def wait(seconds: float) -> None:
-        waits.append(seconds)
-        now[0] += seconds
-
-    someone = min(present(sandbox))
-    graph = MicrosoftGraph(source(), wait=wait)
-    for _ in range(80):
-        graph.find_people([someone], frozenset())
-    assert (min(waits) > 0, max(waits) < 2) == (True, True)
-
-
 def test_a_part_of_a_batch_that_keeps_failing_is_named(graph: MicrosoftGraph, sandbox: Sandbox) -> None:
     wanted = sorted(present(sandbox))[:3]
     sandbox.faults.add("graph:users/id", "internal500", containing=wanted[1])
