@@ -68,7 +68,9 @@ def _everybody(
     people = entitlements(read, scope)
     expected = pd.concat([people.loc[people["entitled"], "source_id"], linked]).drop_duplicates()
     read = _with_latecomers(directory, read, attributes, expected)
-    rows = concerning(rows_of(read, people, scope), linked)
+    rows = rows_of(read, people, scope)
+    read = dataclasses.replace(read, users=read.users[["source_id"]])
+    rows = concerning(rows, linked)
     extraction = extraction_of(read, rows, linked, attributes)
     if not read.watermark:
         # A source that tells no changes is read whole every time: nothing would be looked up.

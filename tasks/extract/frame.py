@@ -34,9 +34,11 @@ def rows_of(read: DirectoryRead, people: pd.DataFrame, scope: Scope) -> pd.DataF
 
 
 def concerning(rows: pd.DataFrame, linked: pd.Series) -> pd.DataFrame:
-    """Give the rows of whoever is entitled and present, or linked."""
+    """Give the rows of whoever is entitled and present, or linked. Takes the columns out of `rows` one by one, so that
+    a directory is not held twice."""
     entitled = rows["presence"].eq(Presence.PRESENT) & rows["entitled"]
-    return rows[entitled | rows["source_id"].isin(linked)]
+    wanted = entitled | rows["source_id"].isin(linked)
+    return pd.DataFrame({name: rows.pop(name)[wanted] for name in list(rows.columns)}).reset_index(drop=True)
 
 
 def extraction_of(read: DirectoryRead, rows: pd.DataFrame, linked: pd.Series, attributes: frozenset[str]) -> Extraction:

@@ -86,7 +86,10 @@ def read_whole(api: GraphApi, collection: Collection, tally: Tally, *, people: b
     `people` makes the tally count its objects. Raises what `GraphApi.get` raises.
     """
     listing = _read_and_judge(api, collection, tally, people)
-    return listing if not listing.problems else _read_and_judge(api, collection, tally, people)
+    if not listing.problems:
+        return listing
+    del listing
+    return _read_and_judge(api, collection, tally, people)
 
 
 def _read_and_judge(api: GraphApi, collection: Collection, tally: Tally, people: bool) -> Listing:

@@ -40,11 +40,22 @@ def read_deleted_users(api: GraphApi, selection: Selection, tally: Tally) -> Lis
     return read_whole(api, collection, tally)
 
 
-def together(present: pa.Table, deleted: pa.Table) -> pd.DataFrame:
-    """Give everybody once, each column in one piece; who is in both moved during the read and counts as present."""
+def together(tables: list[pa.Table]) -> pd.DataFrame:
+    """Give everybody once, each column in one piece; who is in both moved during the read and counts as present.
+
+    `tables` are those present and those deleted. They are taken out of the list, and each column is let go of as soon
+    as it is in one piece: a directory held twice would be what bounds its size.
+    """
+    deleted, present = tables.pop(), tables.pop()
     moved = pc.is_in(deleted["source_id"], present["source_id"].combine_chunks())
-    everybody = pa.concat_tables([present, deleted.filter(pc.invert(moved))])
-    return everybody.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype)
+    deleted = deleted.filter(pc.invert(moved))
+    columns = {}
+    for name in present.column_names:
+        pieces = [*present[name].chunks, *deleted[name].chunks]
+        columns[name] = pa.concat_arrays(pieces) if pieces else pa.array([], present.schema.field(name).type)
+        present, deleted = present.drop_columns([name]), deleted.drop_columns([name])
+        del pieces
+    return pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool: Executor) -> People:
@@ -84,7 +95,7 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
         if part.status not in {200, 404}
     }
     return People(
-        users=together(selection.table(present, Presence.PRESENT), selection.table(binned, Presence.SOFT_DELETED)),
+        users=together([selection.table(present, Presence.PRESENT), selection.table(binned, Presence.SOFT_DELETED)]),
         unanswered=tuple(failed),
         missing=tuple(f"{name} could not be looked up ({part.problem})" for name, part in failed.items()),
     )
