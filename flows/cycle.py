@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,8 +16,12 @@ from flows.parts import Parts
 from tasks.connectors.microsoft_graph.errors import SignInError
 from tasks.connectors.replicon.errors import StopJobError
 from tasks.extract.assignments import extract_people
+from tasks.extract.changes import Since
+from tasks.job import FilesSource
 from tasks.ledger.cycles import JobState
 from tasks.ledger.locks import LostLockError
+from tasks.ledger.source import Remember
+from tasks.load.policy import IN_ESCROW
 from tasks.load.settle import settle
 from tasks.model import (
     STRING,
@@ -23,11 +29,13 @@ from tasks.model import (
     CycleChoice,
     CycleKind,
     Decision,
+    Extraction,
     HeldError,
     History,
     Operation,
     Plan,
     ProvisioningError,
+    Status,
 )
 from tasks.reconcile.grace import still_leaving
 from tasks.report.verdict import StateName
@@ -45,7 +53,8 @@ class Memory:
     """What a cycle starts from: its kind, and what the ledger remembers of the cycles before.
 
     `first` is true when no cycle of the job has been carried out yet. `links`, `skips` and `leaving` are the ledger's
-    frames, `history` is what earlier cycles did.
+    frames, `history` is what earlier cycles did. `since` is what changes are read from, null when everybody is to be
+    read; `settings` names how the source is read.
     """
 
     kind: CycleKind
@@ -56,11 +65,21 @@ class Memory:
     last_complete: Mapping[str, Any] | None
     leaving: pd.DataFrame
     history: History
+    settings: str
+    since: Since | None
 
     @property
     def known(self) -> pd.Series:
         """Source ids of everyone linked."""
         return self.links["source_id"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Read:
+    """How far a cycle read its source: what the next one starts from, once this one is done."""
+
+    watermark: Mapping[str, Any]
+    news: Remember | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,19 +91,51 @@ class Cycle:
 
 
 def remember(parts: Parts, choice: CycleChoice) -> Memory:
-    """Read what a cycle of the job starts from. Raises `HeldError` when an incremental cycle has no watermark."""
+    """Read what a cycle of the job starts from.
+
+    Raises `HeldError` when changes alone are asked for and there is nothing to count them from.
+    """
     ledger, job = parts.ledger, parts.job.name
-    state = ledger.job_state(job)
+    state, source, settings, now = ledger.job_state(job), ledger.source(job), settings_of(parts), ledger.now()
+    facts = source.facts()
+    upon = state.watermark if facts is not None and facts.settings == settings else None
+    kind = _kind(job, choice, state, upon, parts.mapping.digest)
+    leaving = ledger.leaving(job)
+    # Whoever is in their days of grace is looked at in every cycle: the day comes without a change.
+    again = sorted({*source.again(now), *leaving["source_id"]})
     return Memory(
-        kind=_kind(job, choice, state, parts.mapping.digest),
+        kind=kind,
         first=state.watermark is None,
-        now=ledger.now(),
+        now=now,
         links=ledger.links(job),
         skips=ledger.skips(job),
         last_complete=state.last_complete,
-        leaving=ledger.leaving(job),
+        leaving=leaving,
         history=ledger.history(job),
+        settings=settings,
+        since=Since(upon, source, again) if kind is CycleKind.INCREMENTAL and upon else None,
     )
+
+
+def settings_of(parts: Parts) -> str:
+    """Name what decides, besides the mapping, who has which account: a digest of scope, actions and source.
+
+    What was read under other settings cannot be built upon, so that a cycle reads everything once they change.
+    """
+    job = parts.job
+    source = job.source
+    where = (
+        [str(source.users), str(source.assignments), str(source.members)]
+        if isinstance(source, FilesSource)
+        else [source.tenant_id, source.application_id]
+    )
+    said = {
+        "scope": job.scope.model_dump(mode="json"),
+        "actions": sorted(job.actions),
+        "attributes": sorted(parts.mapping.source_attributes),
+        "source": where,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -95,12 +146,13 @@ def holding(parts: Parts, choice: CycleChoice, flow_run_id: str = "") -> Iterato
     holds the job.
     """
     ledger, job = parts.ledger, parts.job.name
-    kind = _kind(job, choice, ledger.job_state(job), parts.mapping.digest)
-    cycle_id = ledger.begin_cycle(job, kind, flow_run_id)
+    cycle_id = ledger.begin_cycle(job, remember(parts, choice).kind, flow_run_id)
     try:
         # What an earlier run left open decides who is linked, so it comes before anything is read.
         settle(parts.target, ledger, parts.job, cycle_id)
-        yield Cycle(cycle_id, dataclasses.replace(remember(parts, choice), kind=kind))
+        memory = remember(parts, choice)
+        ledger.change_kind(cycle_id, memory.kind)
+        yield Cycle(cycle_id, memory)
     except BaseException as error:
         said = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
         if isinstance(error, SignInError | StopJobError):
@@ -117,6 +169,28 @@ def note_leaving(parts: Parts, cycle: Cycle, accounts: Accounts) -> pd.DataFrame
     if parts.job.guards.grace_days:
         parts.ledger.note_leaving(parts.job.name, cycle.cycle_id, leaving)
     return leaving
+
+
+def as_read(parts: Parts, cycle: Cycle, extraction: Extraction) -> Cycle:
+    """Give the cycle as it turned out: one that had to read everybody after all is an initial one, and says so."""
+    if not extraction.whole or cycle.memory.kind is not CycleKind.INCREMENTAL:
+        return cycle
+    parts.ledger.change_kind(cycle.cycle_id, CycleKind.INITIAL)
+    return dataclasses.replace(cycle, memory=dataclasses.replace(cycle.memory, kind=CycleKind.INITIAL))
+
+
+def to_remember(cycle: Cycle, extraction: Extraction, plan: Plan, outcomes: pd.DataFrame) -> Remember | None:
+    """Give what the ledger has to remember of the source once the cycle is done.
+
+    Whoever was held, staged or not come to is looked at again in the next cycle; who failed is in escrow, and who was
+    skipped stays so until the source changes.
+    """
+    if extraction.update is None:
+        return None
+    operations = plan.operations[plan.operations["decision"].ne(Decision.SKIP)]
+    rest = outcomes[outcomes["status"].eq(Status.SKIPPED) & outcomes["error_code"].fillna("").ne(IN_ESCROW)]
+    unsettled = operations.loc[operations["change_id"].isin(rest["change_id"]), "source_id"]
+    return Remember(extraction.update, cycle.memory.settings, unsettled.dropna().tolist())
 
 
 def only_planned(plan: Plan) -> Plan:
@@ -167,14 +241,21 @@ def second_look(parts: Parts) -> Callable[[Sequence[str]], pd.DataFrame]:
     return look
 
 
-def _kind(job: str, choice: CycleChoice, state: JobState, mapping_digest: str) -> CycleKind:
-    if choice is CycleChoice.INCREMENTAL and state.watermark is None:
-        raise HeldError(
-            f"The job {job} has no watermark yet, so there is nothing to count changes from. "
-            "Run an initial cycle first."
+def _kind(
+    job: str, choice: CycleChoice, state: JobState, watermark: Mapping[str, Any] | None, mapping_digest: str
+) -> CycleKind:
+    """Choose the kind of a cycle; `watermark` is null when there is none that can be built upon."""
+    why_not = None
+    if not watermark:
+        why_not = (
+            "has no watermark yet"
+            if state.watermark is None
+            else "reads its source in another way than the last cycle did, or from a source that tells no changes"
         )
-    changed = state.mapping_digest is not None and state.mapping_digest != mapping_digest
-    everything = choice is CycleChoice.INITIAL or (
-        choice is CycleChoice.AUTOMATIC and (state.watermark is None or changed)
-    )
-    return CycleKind.INITIAL if everything else CycleKind.INCREMENTAL
+    elif state.mapping_digest not in (None, mapping_digest):
+        why_not = "has another mapping than in the last cycle, which concerns everybody"
+    if choice is CycleChoice.INCREMENTAL and why_not is not None:
+        raise HeldError(
+            f"The job {job} {why_not}, so there is nothing to count changes from. Run an initial cycle first."
+        )
+    return CycleKind.INITIAL if choice is CycleChoice.INITIAL or why_not is not None else CycleKind.INCREMENTAL

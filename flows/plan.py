@@ -12,7 +12,7 @@ from flows.cycle import remember
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import bars, current
 from tasks.extract.assignments import extract_assignments
-from tasks.model import CycleChoice, ExitCode, Plan, Progress, silent
+from tasks.model import CycleChoice, CycleKind, ExitCode, Plan, Progress, silent
 from tasks.reconcile.grace import still_leaving
 from tasks.reconcile.plan import make_plan
 from tasks.report.activity import without_values
@@ -31,7 +31,7 @@ def plan_cycle(parts: Parts, choice: CycleChoice = CycleChoice.AUTOMATIC, progre
     """
     memory = remember(parts, choice)
     extraction = extract_assignments(
-        parts.directory, parts.mapping.source_attributes, parts.job.scope, memory.known, progress
+        parts.directory, parts.mapping.source_attributes, parts.job.scope, memory.known, progress, memory.since
     )
     accounts = to_accounts(
         extraction.assignments,
@@ -50,7 +50,7 @@ def plan_cycle(parts: Parts, choice: CycleChoice = CycleChoice.AUTOMATIC, progre
         parts.target,
         parts.job,
         cycle_id=NO_CYCLE,
-        kind=memory.kind,
+        kind=CycleKind.INITIAL if extraction.whole else memory.kind,
         manifest=extraction.manifest,
         now=memory.now,
         last_complete=memory.last_complete,

@@ -1,8 +1,7 @@
 """One provisioning cycle: extract -> transform -> reconcile -> load -> report."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pandas as pd
 from prefect import flow
@@ -12,7 +11,17 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.approval import approved_plan
-from flows.cycle import Cycle, holding, judge_quarantine, note_leaving, only_planned, second_look
+from flows.cycle import (
+    Cycle,
+    Read,
+    as_read,
+    holding,
+    judge_quarantine,
+    note_leaving,
+    only_planned,
+    second_look,
+    to_remember,
+)
 from flows.history import facts_of
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
@@ -50,7 +59,10 @@ def provision(
     _rename(f"{job.name} · running")
     with parts.ledger, holding(parts, cycle, str(flow_run.id or "")) as held:
         memory = held.memory
-        extraction = extract_assignments_task(job, mapping.source_attributes, known=memory.known, progress=progress)
+        extraction = extract_assignments_task(
+            job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
+        )
+        held = as_read(parts, held, extraction)
         accounts = transform_via_mapping_task(
             extraction.assignments,
             mapping,
@@ -68,7 +80,7 @@ def provision(
             parts.target,
             job,
             cycle_id=held.cycle_id,
-            kind=memory.kind,
+            kind=held.memory.kind,
             manifest=extraction.manifest,
             now=memory.now,
             last_complete=memory.last_complete,
@@ -91,22 +103,24 @@ def provision(
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
         seen = approved is not None or apply_first_plan or not memory.first
         carried_out = seen and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
-        _end(parts, held, plan, told, extraction.watermark if carried_out else None)
+        read = Read(extraction.watermark, to_remember(held, extraction, plan, outcomes))
+        _end(parts, held, plan, told, read if carried_out else None)
     _rename(f"{facts.title} · {told.verdict.sentence}")
     return Completed(message=told.verdict.sentence, data=told)
 
 
-def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, watermark: Mapping[str, Any] | None) -> None:
-    """Record how the cycle ended; the job's watermark moves only to where a whole read got."""
-    moves = watermark is not None and plan.manifest.complete
+def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -> None:
+    """Record how the cycle ended; the job's watermark moves only to where a whole read got that was acted on."""
+    got = read if read is not None and plan.manifest.complete else None
     parts.ledger.end_cycle(
         held.cycle_id,
         told.verdict.state,
-        watermark=watermark if moves else None,
-        mapping_digest=plan.mapping_digest if moves else None,
+        watermark=got.watermark if got else None,
+        mapping_digest=plan.mapping_digest if got else None,
         manifest=plan.manifest,
         counts={group.value: count for group, count in told.verdict.counts.items()},
         message=told.verdict.sentence,
+        remember=got.news if got else None,
     )
 
 

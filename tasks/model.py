@@ -226,6 +226,27 @@ multi-valued (`STRINGS`); `appRoleAssignments` (`STRINGS`) holds the values of t
 source id of the manager. The rows are everyone entitled now and everyone linked, whether entitled or not.
 """
 
+ROLE_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
+    "role_id": STRING,
+    "value": STRING,
+    "display_name": STRING,
+    "enabled": BOOL,
+}
+"""App roles of the application: one row a role, `role_id` unique; `value` may be null."""
+
+GRANT_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
+    "assignment_id": STRING,
+    "principal_id": STRING,
+    "principal_type": STRING,
+    "principal_name": STRING,
+    "role_id": STRING,
+}
+"""Assignments as the directory lists them: one row a principal and role; `principal_type` is User, Group or
+ServicePrincipal."""
+
+MEMBER_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {"group_id": STRING, "member_id": STRING, "direct": BOOL}
+"""Members of the assigned groups: one row a group and member; not `direct` when only through an inner group."""
+
 PEOPLE_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "source_id": STRING,
     "source_name": STRING,
@@ -351,6 +372,28 @@ class Manifest:
 
 
 @dataclasses.dataclass(frozen=True)
+class SourceUpdate:
+    """How a read changes what is remembered of the source.
+
+    `people` has `source_id`, `presence` and source attributes, further columns are passed over; `members`
+    (`MEMBER_COLUMNS`) and `grants` (`GRANT_COLUMNS`) are rows to add or replace. With `whole` they are everything and
+    replace what was remembered. Else `people_gone` are source ids to forget, `members_gone` and `grants_gone` rows to
+    take out first, and `touched` everybody whom the read says something about. `roles` (`ROLE_COLUMNS`) are always all.
+    """
+
+    whole: bool
+    people: pd.DataFrame
+    members: pd.DataFrame
+    grants: pd.DataFrame
+    roles: pd.DataFrame
+    default_domain: str | None
+    people_gone: tuple[str, ...] = ()
+    members_gone: pd.DataFrame | None = None
+    grants_gone: tuple[str, ...] = ()
+    touched: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Extraction:
     """What extract hands over: the Assignments frame, the manifest, and the watermark to keep once all is done.
 
@@ -362,6 +405,11 @@ class Extraction:
     watermark: Mapping[str, Any]
     default_domain: str | None = None
     """The tenant's default verified domain, for the mapping function DefaultDomain."""
+    whole: bool = True
+    """Whether everybody was read. Else `assignments` has only the people whom a change touched, or who have to be
+    looked at again: whoever has no row stays as they are."""
+    update: SourceUpdate | None = None
+    """What the ledger has to remember of the read once the cycle is done; null when it cannot be built upon."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ What is read is in `graph_users`, `graph_groups` and `graph_delta`, signing in i
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
@@ -156,7 +157,7 @@ class GraphService:
                 "id": part["id"],
                 "status": answer.status,
                 "headers": answer.headers,
-                "body": orjson.Fragment(answer.body) if answer.body else None,
+                "body": _part_body(answer),
             }
         # The real service answers in no particular order; the reverse is one that nobody can rely on by accident.
         body = orjson.dumps({"responses": list(reversed(answers.values()))})
@@ -180,6 +181,14 @@ class GraphService:
             return self._read(inner, version, _split(inner.path)[1], caller)
         except GraphError as error:
             return error.response(new_request_id(), None, self.settings.clock())
+
+
+def _part_body(answer: Response) -> Any:
+    """Give the body of one part: JSON as it is, anything else as base64 text (Combine multiple requests)."""
+    if not answer.body:
+        return None
+    kind = next((value for name, value in answer.headers.items() if name.lower() == "content-type"), "application/json")
+    return orjson.Fragment(answer.body) if "json" in kind else base64.b64encode(answer.body).decode()
 
 
 def _parts(body: bytes) -> list[dict[str, Any]]:

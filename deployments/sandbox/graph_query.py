@@ -64,7 +64,7 @@ class Call:
             return self.settings.default_page
         if not top.isdigit() or not 1 <= int(top) <= self.settings.largest_page:
             raise bad_request(f"Invalid page size specified: '{top}'. Must be between 1 and 999 inclusive.")
-        return int(top)
+        return min(int(top), self.settings.fullest_page or int(top))
 
     def filter(self) -> Filter | None:
         """Give the parsed $filter; raises `GraphError` (400) when it needs the advanced query capabilities."""

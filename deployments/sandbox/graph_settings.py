@@ -47,6 +47,8 @@ class GraphSettings:
     delta_expiry: DeltaExpiry = DeltaExpiry.GONE
     default_page: int = 100
     largest_page: int = 999
+    fullest_page: int | None = None
+    """Most objects that a page really holds: Graph may give fewer than $top asks for. None gives what is asked for."""
     delta_page: int = 200
     """Users or groups on one delta page; clients cannot choose it."""
     members_per_delta_page: int = 1000

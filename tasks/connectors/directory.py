@@ -15,35 +15,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.job import Scope
-from tasks.model import BOOL, STRING, Manifest, Presence, Probe, Progress, silent
+from tasks.model import STRING, Manifest, Presence, Probe, Progress, silent
 
 PERSON_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {"source_id": STRING, "presence": STRING}
 """DirectoryRead.users: one row a person, `source_id` unique; the attributes asked for stand beside these."""
-ROLE_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
-    "role_id": STRING,
-    "value": STRING,
-    "display_name": STRING,
-    "enabled": BOOL,
-}
-"""DirectoryRead.roles: one row an app role of the application, `role_id` unique; `value` may be null."""
-GRANT_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
-    "assignment_id": STRING,
-    "principal_id": STRING,
-    "principal_type": STRING,
-    "principal_name": STRING,
-    "role_id": STRING,
-}
-"""DirectoryRead.assignments: one row a principal and role; `principal_type` User, Group or ServicePrincipal."""
-MEMBER_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {"group_id": STRING, "member_id": STRING, "direct": BOOL}
-"""DirectoryRead.members: one row an assigned group and member; not `direct` when only through an inner group."""
-
 COMPUTED: Final = frozenset({"IsSoftDeleted", "appRoleAssignments"})
 """Source attributes that no directory holds: they follow from assignments and presence."""
+
+_PART: Final = 50_000
 
 
 @dataclasses.dataclass(frozen=True)
 class DirectoryRead:
-    """One read of a directory, with the proof of how whole it is."""
+    """One read of a directory, with the proof of how whole it is.
+
+    `roles`, `assignments` and `members` have `ROLE_COLUMNS`, `GRANT_COLUMNS` and `MEMBER_COLUMNS`.
+    """
 
     users: pd.DataFrame
     roles: pd.DataFrame
@@ -71,7 +58,7 @@ class People:
 
 @dataclasses.dataclass(frozen=True)
 class DirectoryChanges:
-    """What changed since a watermark, each changed person as they are now; `merge` brings a read up to date with it.
+    """What changed since a watermark, each changed person as they are now.
 
     `changed` holds the source ids of everybody who changed and was read again: `users` and `members` say all about
     them, so that who is in `changed` and not in `users` is gone for good. `groups_read` are groups whose members are
@@ -119,24 +106,6 @@ class Directory(Protocol):
         """Try every kind of read that a cycle needs."""
 
 
-def merge(remembered: DirectoryRead, changes: DirectoryChanges) -> DirectoryRead:
-    """Give the `remembered` read brought up to date. Merging the same changes again changes nothing."""
-    users = remembered.users[~remembered.users["source_id"].isin(changes.changed)]
-    members = remembered.members
-    assigned = changes.assignments.loc[changes.assignments["principal_type"].eq("Group").fillna(False), "principal_id"]
-    stale = members["member_id"].isin(changes.changed) | members["group_id"].isin(list(changes.groups_read))
-    return dataclasses.replace(
-        remembered,
-        users=pd.concat([users, changes.users], ignore_index=True),
-        roles=changes.roles,
-        assignments=changes.assignments,
-        members=pd.concat([members[~stale & members["group_id"].isin(assigned)], changes.members], ignore_index=True),
-        default_domain=changes.default_domain,
-        manifest=changes.manifest,
-        watermark=changes.watermark,
-    )
-
-
 def without_guest_marks(names: pa.ChunkedArray) -> pa.ChunkedArray:
     """Give sign-in names as mappings see them: a guest's `ann_there.com#EXT#@here.com` is `ann@there.com`.
 
@@ -157,6 +126,8 @@ def digest_of(read_users: pd.DataFrame, assignments: pd.DataFrame, members: pd.D
         if len(table):
             rows = pc.binary_join_element_wise(*table.columns, "\x1f", null_handling="replace", null_replacement="")
             ordered = rows.take(pc.sort_indices(rows))
-            digest.update(hashlib.sha256("\x1e".join(ordered.to_pylist()).encode()).digest())
+            # A million texts at once would be as large as all that was read.
+            for start in range(0, len(ordered), _PART):
+                digest.update("\x1e".join(ordered.slice(start, _PART).to_pylist()).encode())
         digest.update(b"\x1d")
     return digest.hexdigest()

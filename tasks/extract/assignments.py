@@ -1,23 +1,22 @@
 """From what a directory gives to the Assignments frame: everyone entitled, everyone linked, and how whole that is.
 
-The extract task and the on-demand flow call it. Who is entitled is worked out in `entitlement`.
+The extract task and the on-demand flow call it. Who is entitled is worked out in `entitlement`, what a change touches
+in `changes`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Final
 
 import pandas as pd
 
-from tasks.connectors.directory import COMPUTED, Directory, DirectoryRead
+from tasks.connectors.directory import Directory, DirectoryRead
+from tasks.extract.changes import Since, extract_changes
 from tasks.extract.entitlement import entitlements
+from tasks.extract.frame import concerning, extraction_of, rows_of
 from tasks.job import Scope
-from tasks.model import ASSIGNMENT_COLUMNS, BOOL, STRING, STRINGS, Extraction, Presence, Progress, conform, silent
-
-_APP_ROLES: Final = "appRoleAssignments"
-_SHOWN: Final = 3
+from tasks.model import STRING, Extraction, Presence, Progress, SourceUpdate, silent
 
 
 def extract_assignments(
@@ -26,22 +25,15 @@ def extract_assignments(
     scope: Scope,
     known: pd.Series | None = None,
     progress: Progress = silent,
+    since: Since | None = None,
 ) -> Extraction:
-    """Read everybody and give the Assignments frame: who is entitled now, and who is linked (`known` source ids).
+    """Read the directory and give the Assignments frame: who is entitled now, and who is linked (`known` source ids).
 
-    Whoever should be in the read and is not is looked up by id before anything is concluded. A linked person who is
-    not found then is hard-deleted when the read was complete; otherwise they have no row and the manifest says so.
-    Raises what the directory raises.
+    With `since` only what changed is read, and only the people whom that concerns have a row; when changes do not tell
+    enough, everybody is read all the same, and `Extraction.whole` says so. Raises what the directory raises.
     """
-    read = directory.read_all(attributes, scope, progress)
-    linked = _ids(known)
-    people = entitlements(read, scope)
-    expected = pd.concat([people.loc[people["entitled"], "source_id"], linked]).drop_duplicates()
-    read = _with_latecomers(directory, read, attributes, expected)
-    assignments = _rows(read, people, scope)
-    wanted = assignments["presence"].eq(Presence.PRESENT) & assignments["entitled"]
-    wanted |= assignments["source_id"].isin(linked)
-    return _extraction(read, assignments[wanted], linked, attributes)
+    changed = None if since is None else extract_changes(directory, attributes, scope, since, progress)
+    return changed if changed is not None else _everybody(directory, attributes, scope, _ids(known), progress)
 
 
 def extract_people(
@@ -58,15 +50,40 @@ def extract_people(
     to be entitled has no row either, so that a row is always an answer.
     """
     read = directory.read_people(names, attributes, scope)
-    rows = _rows(read, entitlements(read, scope), scope)
+    rows = rows_of(read, entitlements(read, scope), scope)
     if not read.manifest.complete:
         rows = rows[rows["entitled"] | rows["presence"].ne(Presence.PRESENT)]
-    return _extraction(read, rows, _ids(known), attributes)
+    return dataclasses.replace(extraction_of(read, rows, _ids(known), attributes), whole=False)
 
 
-def _ids(known: pd.Series | None) -> pd.Series:
-    ids = pd.Series([], dtype=STRING) if known is None else known.astype(STRING)
-    return ids.dropna().drop_duplicates().reset_index(drop=True)
+def _everybody(
+    directory: Directory, attributes: frozenset[str], scope: Scope, linked: pd.Series, progress: Progress
+) -> Extraction:
+    """Read everybody.
+
+    Whoever should be in the read and is not is looked up by id before anything is concluded. A linked person who is
+    not found then is hard-deleted when the read was complete; otherwise they have no row and the manifest says so.
+    """
+    read = directory.read_all(attributes, scope, progress)
+    people = entitlements(read, scope)
+    expected = pd.concat([people.loc[people["entitled"], "source_id"], linked]).drop_duplicates()
+    read = _with_latecomers(directory, read, attributes, expected)
+    rows = rows_of(read, people, scope)
+    read = dataclasses.replace(read, users=read.users[["source_id"]])
+    rows = concerning(rows, linked)
+    extraction = extraction_of(read, rows, linked, attributes)
+    if not read.watermark:
+        # A source that tells no changes is read whole every time: nothing would be looked up.
+        return extraction
+    update = SourceUpdate(
+        whole=True,
+        people=extraction.assignments,
+        members=read.members,
+        grants=read.assignments,
+        roles=read.roles,
+        default_domain=read.default_domain,
+    )
+    return dataclasses.replace(extraction, update=update)
 
 
 def _with_latecomers(
@@ -88,47 +105,6 @@ def _with_latecomers(
     )
 
 
-def _rows(read: DirectoryRead, people: pd.DataFrame, scope: Scope) -> pd.DataFrame:
-    """Give everybody in the read with their entitlement."""
-    # Aligning three columns and adding them spares a copy of all the attributes.
-    theirs = people.set_index("source_id").reindex(read.users["source_id"]).set_axis(read.users.index)
-    rows = read.users.assign(**{str(name): theirs[name] for name in theirs.columns})
-    if scope.who == "all":
-        rows["entitled"] = pd.Series(data=True, index=rows.index, dtype=BOOL)
-        rows["entitlement_reason"] = pd.Series(
-            "everybody in the directory is in this job's scope", index=rows.index, dtype=STRING
-        )
-    rows["entitled"] = rows["entitled"].fillna(False)
-    rows["entitlement_reason"] = rows["entitlement_reason"].fillna("not effectively entitled: not assigned")
-    return rows
-
-
-def _extraction(read: DirectoryRead, rows: pd.DataFrame, linked: pd.Series, attributes: frozenset[str]) -> Extraction:
-    gone = linked[~linked.isin(rows["source_id"])]
-    manifest = read.manifest
-    if len(gone) and not manifest.complete:
-        named = ", ".join(gone.head(_SHOWN)) + (", ..." if len(gone) > _SHOWN else "")
-        note = f"linked people whom this read did not find and who are left alone: {len(gone):,} ({named})"
-        manifest = dataclasses.replace(manifest, missing=(*manifest.missing, note))
-    elif len(gone):
-        rows = pd.concat([rows, _gone(gone, read.absent_means)], ignore_index=True)
-    fixed = {**ASSIGNMENT_COLUMNS, _APP_ROLES: STRINGS}
-    names = [*fixed, *sorted(attributes - COMPUTED - set(fixed))]
-    return Extraction(
-        assignments=conform(rows[names].reset_index(drop=True), fixed, "extract"),
-        manifest=manifest,
-        watermark=read.watermark,
-        default_domain=read.default_domain,
-    )
-
-
-def _gone(ids: pd.Series, presence: Presence) -> pd.DataFrame:
-    size = len(ids)
-    return pd.DataFrame(
-        {
-            "source_id": ids.reset_index(drop=True),
-            "presence": pd.Series([str(presence)] * size, dtype=STRING),
-            "entitled": pd.Series([False] * size, dtype=BOOL),
-            "entitlement_reason": pd.Series(["not in the directory any more"] * size, dtype=STRING),
-        }
-    )
+def _ids(known: pd.Series | None) -> pd.Series:
+    ids = pd.Series([], dtype=STRING) if known is None else known.astype(STRING)
+    return ids.dropna().drop_duplicates().reset_index(drop=True)

@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.connectors.directories import open_directory
 from tasks.connectors.http import TransportError
 from tasks.extract.assignments import extract_assignments
+from tasks.extract.changes import Since
 from tasks.job import Job
 from tasks.model import Extraction, Progress, silent
 
@@ -29,7 +30,11 @@ def _lost_on_the_way(_task: Any, _run: Any, state: Any) -> bool:
     retry_condition_fn=_lost_on_the_way,
 )
 def extract_assignments_task(
-    job: Job, attributes: frozenset[str], known: pd.Series | None = None, progress: Progress = silent
+    job: Job,
+    attributes: frozenset[str],
+    known: pd.Series | None = None,
+    progress: Progress = silent,
+    since: Since | None = None,
 ) -> Extraction:
     """Read the job's source and give who is entitled; see `extract_assignments`."""
-    return extract_assignments(open_directory(job.source), attributes, job.scope, known, progress)
+    return extract_assignments(open_directory(job.source), attributes, job.scope, known, progress, since)

@@ -137,3 +137,13 @@ def read(connection: sa.Connection, job: str | None, limit: int | None) -> pd.Da
 def job_of(connection: sa.Connection, cycle_id: str) -> str:
     """Give the job that a cycle is of."""
     return connection.execute(sa.select(CYCLES.c.job).where(CYCLES.c.cycle_id == cycle_id)).scalar_one()
+
+
+def kind_of(connection: sa.Connection, cycle_id: str) -> CycleKind:
+    """Give the kind of a cycle."""
+    return CycleKind(connection.execute(sa.select(CYCLES.c.kind).where(CYCLES.c.cycle_id == cycle_id)).scalar_one())
+
+
+def change_kind(connection: sa.Connection, cycle_id: str, kind: CycleKind) -> None:
+    """Set the kind of a cycle."""
+    connection.execute(CYCLES.update().where(CYCLES.c.cycle_id == cycle_id).values(kind=kind))

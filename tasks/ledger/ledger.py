@@ -14,12 +14,13 @@ from typing import Any, Self
 import orjson
 import pandas as pd
 
-from tasks.ledger import activities, cycles, escrow, journal, leaving, links, locks, plans
+from tasks.ledger import activities, cycles, escrow, journal, leaving, links, locks, plans, source
 from tasks.ledger.cycles import JobState, JobStatus
 from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
 from tasks.ledger.plans import SavedPlan
 from tasks.ledger.records import Moves, Request
+from tasks.ledger.source import Remember, SourceMemory
 from tasks.model import Approval, CycleKind, Decision, HeldError, History, Manifest
 
 
@@ -135,11 +136,13 @@ class Ledger:
         manifest: Manifest | None = None,
         counts: Mapping[str, int] | None = None,
         message: str = "",
+        remember: Remember | None = None,
     ) -> None:
         """Record how a cycle ended and let go of its job, all in one transaction.
 
-        A `watermark` or `mapping_digest` that is null leaves what the job has; a complete `manifest` becomes the
-        last complete one. Raises `LostLockError` when another cycle holds the job by now: then nothing is recorded.
+        A `watermark`, `mapping_digest` or `remember` that is null leaves what the job has; a complete `manifest`
+        becomes the last complete one, that of an incremental cycle in its assignments and groups only. Raises
+        `LostLockError` when another cycle holds the job by now: then nothing is recorded.
         """
         with self._guard:
             heartbeat = self._beating.pop(cycle_id, None)
@@ -156,10 +159,25 @@ class Ledger:
             if mapping_digest is not None:
                 changed["mapping_digest"] = mapping_digest
             if kept is not None and kept["complete"]:
-                changed["last_complete"] = orjson.dumps(kept).decode()
+                before = cycles.state(connection, job).last_complete or {}
+                only_changes = cycles.kind_of(connection, cycle_id) is CycleKind.INCREMENTAL and before
+                counted = {**before, **{name: kept[name] for name in ("assignments", "groups")}}
+                changed["last_complete"] = orjson.dumps(counted if only_changes else kept).decode()
+            if remember is not None:
+                source.remember(connection, job, remember)
             if changed:
                 cycles.change_job(connection, job, **changed)
             locks.give_back(connection, cycle_id)
+
+    def change_kind(self, cycle_id: str, kind: CycleKind) -> None:
+        """Record that a running cycle turned out to be of another kind than it began as."""
+        with self._database.writing() as connection:
+            locks.check(connection, cycles.job_of(connection, cycle_id), cycle_id)
+            cycles.change_kind(connection, cycle_id, kind)
+
+    def source(self, job: str) -> SourceMemory:
+        """Give what `job` remembers of its source."""
+        return SourceMemory(self._database, job)
 
     def cycles(self, job: str | None = None, limit: int | None = None) -> pd.DataFrame:
         """Give cycles (`CYCLE_COLUMNS`), newest first."""

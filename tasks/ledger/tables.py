@@ -106,6 +106,12 @@ LINKS: Final = sa.Table(
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("linked_at", Instant, nullable=False),
     sa.UniqueConstraint("job", "target_uri"),
+    sa.Index(
+        "ix_links_look_again",
+        "job",
+        sqlite_where=sa.text("account_digest IS NULL"),
+        postgresql_where=sa.text("account_digest IS NULL"),
+    ),
 )
 """One row a linked pair of source object and account; an account is linked once within a job.
 
@@ -234,3 +240,63 @@ LEAVING: Final = sa.Table(
     sa.Column("since", Instant, nullable=False),
 )
 """One row a linked person who is to lose the login once the job's days of grace are over."""
+
+
+SOURCES: Final = sa.Table(
+    "sources",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("settings", sa.Text, nullable=False),
+    sa.Column("default_domain", sa.Text),
+    sa.Column("roles", sa.Text, nullable=False),
+)
+"""One row a job whose source is remembered: under which settings it was read, and the application's roles (JSON)."""
+
+SOURCE_PEOPLE: Final = sa.Table(
+    "source_people",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("presence", sa.Text, nullable=False),
+    sa.Column("manager", sa.Text),
+    sa.Column("attributes", sa.Text, nullable=False),
+    sa.Index(None, "job", "manager"),
+    sqlite_with_rowid=False,
+)
+"""One row a person who is entitled or linked: the whole source object, `attributes` a JSON object without its nulls.
+
+`manager` is the last one that was known, kept while that manager is deleted, so that their reports are found."""
+
+SOURCE_MEMBERS: Final = sa.Table(
+    "source_members",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("member_id", sa.Text, primary_key=True),
+    sa.Column("group_id", sa.Text, primary_key=True),
+    sa.Column("direct", sa.Boolean, nullable=False),
+    sa.Index(None, "job", "group_id"),
+    sqlite_with_rowid=False,
+)
+"""One row an assigned group and one of its members."""
+
+SOURCE_GRANTS: Final = sa.Table(
+    "source_grants",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("assignment_id", sa.Text, primary_key=True),
+    sa.Column("principal_id", sa.Text),
+    sa.Column("principal_type", sa.Text),
+    sa.Column("principal_name", sa.Text),
+    sa.Column("role_id", sa.Text),
+    sqlite_with_rowid=False,
+)
+"""One row an assignment, as the directory listed it last."""
+
+UNSETTLED: Final = sa.Table(
+    "unsettled",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""One row a person whose operation was held, staged or not come to: looked at again whether or not they change."""

@@ -143,6 +143,9 @@ def shrinkage(evidence: Evidence, guards: Guards) -> str | None:
     if evidence.kind is CycleKind.ON_DEMAND or not evidence.last_complete:
         return None
     for field, noun in _COUNTED.items():
+        if field == "objects" and evidence.kind is CycleKind.INCREMENTAL:
+            # A read of changes has the people who changed; how many there are it does not tell.
+            continue
         before, now = int(evidence.last_complete.get(field) or 0), int(getattr(evidence.manifest, field))
         fall = 100 * (before - now) / before if before else 0
         if fall > guards.shrink_percent:

@@ -10,15 +10,12 @@ from typing import Any
 import pandas as pd
 
 from tasks.connectors.directory import (
-    GRANT_COLUMNS,
-    MEMBER_COLUMNS,
     PERSON_COLUMNS,
-    ROLE_COLUMNS,
     DirectoryRead,
     People,
 )
 from tasks.job import Scope
-from tasks.model import Manifest, Presence, Probe, Progress, silent
+from tasks.model import GRANT_COLUMNS, MEMBER_COLUMNS, ROLE_COLUMNS, Manifest, Presence, Probe, Progress, silent
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ROLES = [

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deployments.sandbox.sandbox import Sandbox
-from tasks.model import ExitCode, UnreachableError
+from tasks.model import CycleChoice, ExitCode, UnreachableError
 from tasks.report.verdict import StateName
 from tests.flows.actual import accounts, differences, keeps, truth_of
 from tests.flows.conftest import Sandboxes
@@ -78,7 +78,7 @@ def test_a_short_read_removes_nobody_and_is_said_to_be_short(
     due, since = company.due(), len(company.sandbox.replicon.change_log)
     assert due
     number = company.sandbox.faults.add(endpoint, kind, **parameters)
-    told = run_cycle(company.job)
+    told = run_cycle(company.job, CycleChoice.INITIAL)
     struck = company.sandbox.faults.struck(number)
     company.sandbox.faults.clear()
     assert struck > 0
@@ -93,7 +93,7 @@ def test_a_read_that_fails_ends_the_cycle_and_writes_nothing(company: Company, e
     assert due
     number = company.sandbox.faults.add(endpoint, "expired_token")
     with pytest.raises(UnreachableError, match="token that was just issued"):
-        run_cycle(company.job)
+        run_cycle(company.job, CycleChoice.INITIAL)
     struck = company.sandbox.faults.struck(number)
     company.sandbox.faults.clear()
     assert struck > 0
@@ -106,7 +106,7 @@ def test_a_fault_of_the_moment_does_not_make_a_read_short(company: Company) -> N
     for endpoint in (USERS, ASSIGNMENTS, MEMBERS):
         company.sandbox.faults.add(endpoint, "truncated_page", cut="body", count=1)
         company.sandbox.faults.add(endpoint, "missing_page", count=1, after=1)
-    told = run_cycle(company.job)
+    told = run_cycle(company.job, CycleChoice.INITIAL)
     company.sandbox.faults.clear()
     assert told.verdict.state is not StateName.INCOMPLETE_READ
     assert (company.due(), differences(company.truth, company.sandbox)) == (set(), [])

@@ -100,6 +100,15 @@ def test_a_read_of_one_person_on_demand_is_no_shrinking() -> None:
     assert rows_of(plan)["p0"]["decision"] == Decision.GO
 
 
+@pytest.mark.parametrize(
+    ("kind", "decision"), [(CycleKind.INITIAL, Decision.HOLD), (CycleKind.INCREMENTAL, Decision.GO)]
+)
+def test_only_a_whole_read_is_measured_by_how_many_people_it_gave(kind: CycleKind, decision: Decision) -> None:
+    before, few = manifest(objects=1000).as_dict(), manifest(objects=3)
+    plan = leaving(staffed(3), 1, 3, kind=kind, manifest=few, last_complete=before)
+    assert (rows_of(plan)["p0"]["decision"], plan.manifest.complete) == (decision, decision is Decision.GO)
+
+
 @pytest.mark.parametrize("changes", [{"active": False}, {"presence": Presence.HARD_DELETED}, {"LoginName": "renamed"}])
 def test_protected_accounts_are_never_disabled_deleted_nor_renamed(changes: dict[str, object]) -> None:
     world = World()

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.connectors.directory import MEMBER_COLUMNS
+from tasks.model import MEMBER_COLUMNS
 
 
 def closure(edges: pa.Table, groups: pd.Series, *, nested: bool) -> pd.DataFrame:

@@ -15,8 +15,6 @@ import pyarrow.compute as pc
 
 from tasks.connectors.directory import (
     COMPUTED,
-    GRANT_COLUMNS,
-    MEMBER_COLUMNS,
     DirectoryRead,
     People,
     digest_of,
@@ -25,7 +23,17 @@ from tasks.connectors.directory import (
 from tasks.connectors.directory_files.members import closure
 from tasks.connectors.directory_files.tables import FileTable, read_table
 from tasks.job import FilesSource, Scope
-from tasks.model import BadInputError, Manifest, Presence, Probe, Progress, ProvisioningError, silent
+from tasks.model import (
+    GRANT_COLUMNS,
+    MEMBER_COLUMNS,
+    BadInputError,
+    Manifest,
+    Presence,
+    Probe,
+    Progress,
+    ProvisioningError,
+    silent,
+)
 
 END: Final = "directory files"
 _MULTIVALUED: Final = frozenset({"businessPhones", "proxyAddresses", "otherMails", "imAddresses"})

@@ -25,6 +25,10 @@ PARTS_PER_BATCH: Final = 20
 """Requests that one $batch may hold (Microsoft Graph, "Combine multiple HTTP requests using JSON batching")."""
 
 _UNREADABLE_ATTEMPTS: Final = 4
+_QUOTA_SECONDS: Final = 10.0
+_USED_TOO_FAST: Final = 0.8
+"""Share of the quota from which Graph tells how much is used ("Microsoft Graph service-specific throttling limits")."""
+_QUOTA_HEADER: Final = "x-ms-throttle-limit-percentage"
 _NO_COUNT: Final = frozenset({400, 403, 404, 405, 501})
 
 
@@ -33,13 +37,13 @@ class Part:
     """One answer within a $batch."""
 
     status: int
-    """HTTP's; 0 when the batch had no answer for it."""
+    """HTTP's; 0 when the batch had no whole answer for it."""
     body: Mapping[str, Any]
 
     @property
     def problem(self) -> str:
         """Say what Graph answered instead of the object."""
-        return "no answer" if not self.status else "{} {}: {}".format(self.status, *_code_and_message(self.body))
+        return "no whole answer" if not self.status else "{} {}: {}".format(self.status, *_code_and_message(self.body))
 
 
 class GraphApi:
@@ -82,13 +86,16 @@ class GraphApi:
         count = (_json_object(response) or {}).get("@odata.count")
         return count if isinstance(count, int) else None
 
-    def batch(self, paths: Sequence[str], reading: Reading, pool: Executor) -> list[Part]:
+    def batch(self, paths: Sequence[str], reading: Reading, pool: Executor, *, holding: str) -> list[Part]:
         """Read any number of paths, 20 a request and requests side by side; parts come in the order of `paths`.
 
-        Parts that fail for the moment are asked again, the others not; what still fails keeps its status.
+        Parts that fail for the moment are asked again, the others not; what still fails keeps its status. `holding`
+        names a member that the body of a part must have to be whole: an error under status 200 has it not.
         """
         chunks = [paths[start : start + PARTS_PER_BATCH] for start in range(0, len(paths), PARTS_PER_BATCH)]
-        return [part for parts in pool.map(lambda chunk: self._batch(chunk, reading), chunks) for part in parts]
+        return [
+            part for parts in pool.map(lambda chunk: self._batch(chunk, reading, holding), chunks) for part in parts
+        ]
 
     def _readable(
         self,
@@ -118,7 +125,7 @@ class GraphApi:
                 )
             self._wait(RETRIES.wait_before(attempt, None) or 0.0)
 
-    def _batch(self, paths: Sequence[str], reading: Reading) -> list[Part]:
+    def _batch(self, paths: Sequence[str], reading: Reading, holding: str) -> list[Part]:
         parts: dict[str, Part] = {}
         waiting = {str(number): path for number, path in enumerate(paths)}
         attempt = 0
@@ -129,6 +136,7 @@ class GraphApi:
                 "POST", f"{self._base}/$batch", reading, json={"requests": requested}, holding="responses"
             )
             pause = RETRIES.wait_before(attempt, None)
+            self._slow_down(max((_used(_header(answer, _QUOTA_HEADER)) for answer in body["responses"]), default=0.0))
             for answer in body["responses"]:
                 number, status = str(answer.get("id")), int(answer.get("status", 0))
                 if number not in waiting:
@@ -138,7 +146,10 @@ class GraphApi:
                     pause = max(pause, RETRIES.wait_before(attempt, asked) or pause)
                     continue
                 inner = answer.get("body")
-                parts[number] = Part(status, inner if isinstance(inner, Mapping) else {})
+                body_of_part = inner if isinstance(inner, Mapping) else {}
+                if status == 200 and holding not in body_of_part:
+                    continue
+                parts[number] = Part(status, body_of_part)
                 del waiting[number]
             if not waiting or pause is None:
                 return [parts.get(str(number), Part(0, {})) for number in range(len(paths))]
@@ -158,7 +169,13 @@ class GraphApi:
         response = self._send_as(token, method, url, params, headers, json)
         if response.status_code == 401:
             response = self._send_as(self._tokens.renewed(token), method, url, params, headers, json)
+        self._slow_down(_used(response.headers.get(_QUOTA_HEADER)))
         return response
+
+    def _slow_down(self, used: float) -> None:
+        """Wait as long as the quota needs to fill up to where Graph stops warning; whoever is told of it waits."""
+        if used > _USED_TOO_FAST:
+            self._wait(_QUOTA_SECONDS * (used - _USED_TOO_FAST))
 
     def _send_as(
         self,
@@ -220,6 +237,14 @@ def _code_and_message(body: Mapping[str, Any] | None) -> tuple[str, str]:
         code = str(inner.get("code") or code)
         inner = inner.get("innerError") or inner.get("innererror")
     return code, message
+
+
+def _used(header: str | None) -> float:
+    """Read which share of the quota is used, 1.0 being all of it; 0 where Graph does not say."""
+    try:
+        return min(float(header or 0), 2.0)
+    except ValueError:
+        return 0.0
 
 
 def _header(answer: Mapping[str, Any], name: str) -> str | None:

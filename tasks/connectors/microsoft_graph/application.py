@@ -15,14 +15,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.connectors.directory import GRANT_COLUMNS, MEMBER_COLUMNS, ROLE_COLUMNS
 from tasks.connectors.microsoft_graph.api import GraphApi
 from tasks.connectors.microsoft_graph.errors import NotFoundError, PermissionMissingError
 from tasks.connectors.microsoft_graph.listings import PAGE_SIZE, Collection, Listing, Tally, read_whole
 from tasks.connectors.microsoft_graph.permissions import Reading
-from tasks.model import BadInputError
+from tasks.model import GRANT_COLUMNS, MEMBER_COLUMNS, ROLE_COLUMNS, BadInputError
 
 _GROUP_TYPE: Final = "#microsoft.graph.group"
+_USER_TYPE: Final = "#microsoft.graph.user"
 _NOBODY: Final = pa.schema([(name, dtype.pyarrow_dtype) for name, dtype in MEMBER_COLUMNS.items()]).empty_table()
 
 
@@ -111,7 +111,7 @@ def read_memberships_of(api: GraphApi, people: Sequence[str], groups: Container[
     paths = [f"/users/{quote(person, safe='')}/memberOf?$select=id&$top={PAGE_SIZE}" for person in people]
     rows: list[tuple[str, str, bool]] = []
     problems = []
-    for person, part in zip(people, api.batch(paths, Reading.MEMBERS, pool), strict=True):
+    for person, part in zip(people, api.batch(paths, Reading.MEMBERS, pool, holding="value"), strict=True):
         if part.status not in {200, 404}:
             problems.append(f"the groups of {person} could not be read ({part.problem})")
         rows += [(group, person, True) for group in set(_ids_on_all_pages(api, part.body)) if group in groups]
@@ -152,14 +152,14 @@ def _read_members(api: GraphApi, group_id: str, kind: str, label: str, tally: Ta
 
 
 def _direct_and_nested(group_id: str, direct: pa.Table, nested: Iterable[pa.Table]) -> pa.Table:
-    """Give the members that are not groups themselves, as rows of `MEMBER_COLUMNS`."""
+    """Give the members that are people, or of a type that Graph does not tell, as rows of `MEMBER_COLUMNS`."""
     pieces = [(direct, True)]
     for table in nested:
         inner = pc.invert(pc.is_in(table["member_id"], direct["member_id"].combine_chunks()))
         pieces.append((table.filter(inner), False))
     rows = []
     for table, is_direct in pieces:
-        people = table.filter(pc.not_equal(pc.fill_null(table["type"], ""), _GROUP_TYPE))
+        people = table.filter(pc.equal(pc.fill_null(table["type"], _USER_TYPE), _USER_TYPE))
         size = len(people)
         columns = [pa.repeat(group_id, size), people["member_id"], pa.repeat(is_direct, size)]
         rows.append(pa.table(dict(zip(MEMBER_COLUMNS, columns, strict=True))))

@@ -77,9 +77,11 @@ class MicrosoftGraph:
             links = () if scope.nested_groups else start_groups(self._api, groups, tally)
             memberships = self._memberships(groups, scope, tally)
             domain = self._default_domain()
-            listings = [users.result(), deleted.result(), granted]
-        everybody = together(listings[0].table, listings[1].table)
-        problems = [problem for listing in listings for problem in listing.problems] + list(memberships.problems)
+            tables = [users.result().table, deleted.result().table]
+            listings = (users.result().problems, deleted.result().problems, granted.problems)
+        del users, deleted
+        everybody = together(tables)
+        problems = [problem for listing in (*listings, memberships.problems) for problem in listing]
         tracking = Tracking(selection.attributes, scope.nested_groups, len(everybody), since, links)
         return DirectoryRead(
             users=everybody,

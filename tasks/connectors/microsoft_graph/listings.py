@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,10 +47,15 @@ class Listing:
 
 
 class Tally:
-    """Counts what all listings of a read have fetched, and tells the progress. Safe between threads."""
+    """Counts what all listings of a read have fetched, and tells the progress. Safe between threads.
 
-    def __init__(self, progress: Progress) -> None:
+    `clock` gives seconds.
+    """
+
+    def __init__(self, progress: Progress, clock: Callable[[], float] = time.monotonic) -> None:
         self._progress = progress
+        self._clock = clock
+        self._started = clock()
         self._lock = threading.Lock()
         self.pages = 0
         self._people = 0
@@ -66,7 +72,12 @@ class Tally:
             self.pages += 1
             self._people += people
             total = self._total if self._total is not None and self._total >= self._people else None
-            self._progress("extract", self._people, total, f"{self.pages:,} pages")
+            self._progress("extract", self._people, total, self._note())
+
+    def _note(self) -> str:
+        """Say how many pages came, and once people did, how many a second."""
+        pages, seconds = f"{self.pages:,} pages", self._clock() - self._started
+        return f"{pages}, {self._people / seconds:,.0f} people/s" if self._people and seconds > 0 else pages
 
 
 def read_whole(api: GraphApi, collection: Collection, tally: Tally, *, people: bool = False) -> Listing:
@@ -75,7 +86,10 @@ def read_whole(api: GraphApi, collection: Collection, tally: Tally, *, people: b
     `people` makes the tally count its objects. Raises what `GraphApi.get` raises.
     """
     listing = _read_and_judge(api, collection, tally, people)
-    return listing if not listing.problems else _read_and_judge(api, collection, tally, people)
+    if not listing.problems:
+        return listing
+    del listing
+    return _read_and_judge(api, collection, tally, people)
 
 
 def _read_and_judge(api: GraphApi, collection: Collection, tally: Tally, people: bool) -> Listing:

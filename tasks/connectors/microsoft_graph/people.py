@@ -40,11 +40,22 @@ def read_deleted_users(api: GraphApi, selection: Selection, tally: Tally) -> Lis
     return read_whole(api, collection, tally)
 
 
-def together(present: pa.Table, deleted: pa.Table) -> pd.DataFrame:
-    """Give everybody once, each column in one piece; who is in both moved during the read and counts as present."""
+def together(tables: list[pa.Table]) -> pd.DataFrame:
+    """Give everybody once, each column in one piece; who is in both moved during the read and counts as present.
+
+    `tables` are those present and those deleted. They are taken out of the list, and each column is let go of as soon
+    as it is in one piece: a directory held twice would be what bounds its size.
+    """
+    deleted, present = tables.pop(), tables.pop()
     moved = pc.is_in(deleted["source_id"], present["source_id"].combine_chunks())
-    everybody = pa.concat_tables([present, deleted.filter(pc.invert(moved))])
-    return everybody.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype)
+    deleted = deleted.filter(pc.invert(moved))
+    columns = {}
+    for name in present.column_names:
+        pieces = [*present[name].chunks, *deleted[name].chunks]
+        columns[name] = pa.concat_arrays(pieces) if pieces else pa.array([], present.schema.field(name).type)
+        present, deleted = present.drop_columns([name]), deleted.drop_columns([name])
+        del pieces
+    return pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool: Executor) -> People:
@@ -54,7 +65,7 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
     """
     wanted = list(dict.fromkeys(name.strip() for name in names if name.strip()))
     query = _encoded(selection.query)
-    first = _ask(api, wanted, lambda name: f"/users/{quote(name, safe='')}?{query}", Reading.USERS, pool)
+    first = _ask(api, wanted, lambda name: f"/users/{quote(name, safe='')}?{query}", Reading.USERS, pool, "id")
     lost = [name for name, part in first.items() if part.status == 404]
     mails = _ask(
         api,
@@ -62,6 +73,7 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
         lambda name: f"/users?{_encoded({**selection.query, '$filter': _has_mail(name)})}",
         Reading.USERS,
         pool,
+        "value",
     )
     bin_query = _encoded({"$select": selection.select})
     deleted = _ask(
@@ -70,6 +82,7 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
         lambda name: f"/directory/deletedItems/{quote(name, safe='')}?{bin_query}",
         Reading.DELETED,
         pool,
+        "id",
     )
     present = [part.body for part in first.values() if part.status == 200]
     present += [person for part in mails.values() for person in part.body.get("value", ())]
@@ -82,16 +95,17 @@ def find_people(api: GraphApi, names: Sequence[str], selection: Selection, pool:
         if part.status not in {200, 404}
     }
     return People(
-        users=together(selection.table(present, Presence.PRESENT), selection.table(binned, Presence.SOFT_DELETED)),
+        users=together([selection.table(present, Presence.PRESENT), selection.table(binned, Presence.SOFT_DELETED)]),
         unanswered=tuple(failed),
         missing=tuple(f"{name} could not be looked up ({part.problem})" for name, part in failed.items()),
     )
 
 
 def _ask(
-    api: GraphApi, names: Sequence[str], path: Callable[[str], str], reading: Reading, pool: Executor
+    api: GraphApi, names: Sequence[str], path: Callable[[str], str], reading: Reading, pool: Executor, holding: str
 ) -> dict[str, Part]:
-    return dict(zip(names, api.batch([path(name) for name in names], reading, pool), strict=True))
+    paths = [path(name) for name in names]
+    return dict(zip(names, api.batch(paths, reading, pool, holding=holding), strict=True))
 
 
 def _encoded(query: Mapping[str, str]) -> str:

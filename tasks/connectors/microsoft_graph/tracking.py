@@ -21,6 +21,7 @@ GROUPS_PER_LINK: Final = 50
 """Objects that $filter may name in a delta query (Microsoft Graph, "Use delta query to track changes")."""
 
 _FOLLOWED_AT_MOST: Final = 2
+_READ_AGAIN_AT_MOST: Final = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,19 +90,39 @@ def start_groups(api: GraphApi, group_ids: Iterable[str], tally: Tally) -> tuple
 
 
 def read_round(api: GraphApi, tracking: Tracking, tally: Tally) -> Round | None:
-    """Give who changed; null when Graph does not know the links any more."""
+    """Give who changed; null when Graph does not know the links any more.
+
+    Graph counts no changes, so a page that it passes over in silence shows only in comparison: a round is read until
+    it tells nothing new. Raises `BrokenAnswerError` when it tells something else every time.
+    """
     try:
-        page = api.get(tracking.users, Reading.USERS, holding="value")
-        changed, users = _follow(api, page, Reading.USERS, tally)
+        changed, users = _read_until_settled(api, tracking.users, Reading.USERS, tally)
         groups = []
         for ids, link in tracking.groups:
-            page = api.get(link, Reading.MEMBERS, holding="value")
-            members, onward = _follow(api, page, Reading.MEMBERS, tally)
+            members, onward = _read_until_settled(api, link, Reading.MEMBERS, tally)
             changed |= members
             groups.append((ids, onward))
     except (WatermarkExpiredError, RefusedQueryError):
         return None
     return Round(frozenset(changed), users, tuple(groups))
+
+
+def _read_until_settled(api: GraphApi, link: str, reading: Reading, tally: Tally) -> tuple[set[str], str]:
+    """Read the round behind `link` until a reading has everybody that the earlier ones had, and nobody else.
+
+    The link onward is that of the first reading: what changed since then is told again.
+    """
+    found, onward = _read_link(api, link, reading, tally)
+    for _ in range(_READ_AGAIN_AT_MOST):
+        again, _ = _read_link(api, link, reading, tally)
+        if again == found:
+            return found, onward
+        found |= again
+    raise _unfinished(reading, "gives other answers every time it is read")
+
+
+def _read_link(api: GraphApi, link: str, reading: Reading, tally: Tally) -> tuple[set[str], str]:
+    return _follow(api, api.get(link, reading, holding="value"), reading, tally)
 
 
 def _follow(api: GraphApi, page: Mapping[str, Any], reading: Reading, tally: Tally) -> tuple[set[str], str]:

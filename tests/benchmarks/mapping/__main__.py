@@ -24,7 +24,7 @@ TARGETS = """default mapping at most 2.5 times the hand-written code and at leas
 peak memory at most 3 times the frame's own size"""
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Give the most memory that this process has held. Linux passes the parent's peak on in getrusage, hence /proc."""
     status = Path("/proc/self/status")
     if status.exists():
@@ -43,9 +43,9 @@ def _measure_memory(name: str, file: str) -> None:
     size, rows = table.nbytes, table.num_rows
     del table
     expressions = compiled(CONTENDERS[name])
-    before = _peak_bytes()
+    before = peak_bytes()
     results = by_engine(expressions, columns, rows)
-    print(size, size + _peak_bytes() - before, len(results))
+    print(size, size + peak_bytes() - before, len(results))
 
 
 def _memory(name: str, frame: pd.DataFrame) -> tuple[int, int]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pandas as pd
 import pytest
 
 from deployments.sandbox.graph_settings import DeltaExpiry, GraphSettings
 from deployments.sandbox.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
-from deployments.sandbox.tenant_people import Standing
-from tasks.connectors.directory import DirectoryRead, merge
+from tasks.connectors.directory import DirectoryRead
 from tasks.connectors.microsoft_graph.client import MicrosoftGraph
 from tasks.job import GraphSource, Scope
 from tasks.model import UnreachableError
 from tests.connectors.microsoft_graph.conftest import SECRET_VARIABLE
+from tests.connectors.microsoft_graph.edits import edit
+from tests.connectors.microsoft_graph.truth import merge
 
 ATTRIBUTES = frozenset({"userPrincipalName", "department", "manager", "accountEnabled", "extensionAttribute1"})
 
@@ -53,35 +54,6 @@ def state(read: DirectoryRead) -> tuple[object, ...]:
     members = {tuple(row) for row in read.members.to_numpy(dtype=object)}
     grants = set(zip(read.assignments["principal_id"], read.assignments["role_id"], strict=True))
     return people, members, grants
-
-
-def edit(sandbox: Sandbox, chance: random.Random) -> None:
-    """Change the directory in one of the ways in which directories change."""
-    tenant = sandbox.tenant
-    present = [user["id"] for user in tenant.users()]
-    binned = [
-        one for one in tenant.people.ids(tenant.people.after(-1, 500, Standing.SOFT_DELETED)) if one not in present
-    ]
-    groups = [group.id for group in tenant.groups()]
-    someone, group = chance.choice(present), chance.choice(groups)
-    role = chance.choice(tenant.roles).id
-    edits: list[Callable[[], object]] = [
-        lambda: tenant.update_user(someone, department=chance.choice(["Sales", "Legal", None])),
-        lambda: tenant.update_user(someone, manager=chance.choice([None, chance.choice(present)])),
-        lambda: tenant.update_user(someone, accountEnabled=chance.random() < 0.5, extensionAttribute1="x"),
-        lambda: tenant.soft_delete(someone),
-        lambda: tenant.hard_delete(chance.choice(binned)) if binned else None,
-        lambda: tenant.restore(chance.choice(binned)) if binned else None,
-        lambda: tenant.add_member(group, tenant.add_user(givenName="New")),
-        lambda: tenant.add_member(group, someone),
-        lambda: tenant.remove_member(group, someone),
-        lambda: tenant.assign(someone, role),
-        lambda: tenant.unassign(someone),
-        lambda: tenant.assign(group, role),
-        lambda: tenant.unassign(group),
-        lambda: tenant.assign(tenant.add_group("More", [someone, chance.choice(groups)]), role),
-    ]
-    chance.choice(edits)()
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -13,7 +13,7 @@ from tasks.connectors.microsoft_graph.client import MicrosoftGraph
 from tasks.extract.assignments import extract_assignments, extract_people
 from tasks.job import GraphSource, Scope
 from tasks.model import STRING, UnreachableError
-from tests.connectors.microsoft_graph.truth import is_whole, members, present
+from tests.connectors.microsoft_graph.truth import is_whole, members, present, present_ids
 
 LISTINGS = ["graph:users", "graph:servicePrincipals/appRoleAssignedTo", "graph:groups/members"]
 POSITIONS = [(LISTINGS[0], 1), (LISTINGS[0], 3), (LISTINGS[1], 1), (LISTINGS[2], 2)]
@@ -121,6 +121,24 @@ def test_a_part_of_a_batch_that_fails_for_the_moment_is_asked_again(graph: Micro
     wanted = sorted(present(sandbox))[:3]
     sandbox.faults.add("graph:users/id", "internal500", count=2)
     assert sorted(graph.find_people(wanted, frozenset()).users["source_id"]) == wanted
+
+
+@pytest.mark.parametrize(("kind", "parameters"), [("error_on_200", {}), ("unavailable503", {})])
+@pytest.mark.parametrize("endpoint", ["graph:users/id", "graph:users/memberOf"])
+def test_a_part_that_is_no_object_is_asked_again_and_never_read_as_nothing(
+    graph: MicrosoftGraph, sandbox: Sandbox, endpoint: str, kind: str, parameters: dict[str, Any]
+) -> None:
+    someone = min(member for _, member in members(sandbox))
+    sandbox.faults.add(endpoint, kind, count=2, **parameters)
+    read = graph.read_people([someone], frozenset(), Scope())
+    assert (present_ids(read), set(read.members["member_id"]), read.manifest.complete) == ({someone}, {someone}, True)
+
+
+def test_a_part_that_stays_an_error_under_200_is_no_answer(graph: MicrosoftGraph, sandbox: Sandbox) -> None:
+    someone = min(member for _, member in members(sandbox))
+    sandbox.faults.add("graph:users/memberOf", "error_on_200")
+    manifest = graph.read_people([someone], frozenset(), Scope()).manifest
+    assert manifest.missing == (f"the groups of {someone} could not be read (no whole answer)",)
 
 
 def test_a_part_of_a_batch_that_keeps_failing_is_named(graph: MicrosoftGraph, sandbox: Sandbox) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from deployments.sandbox.sandbox import Sandbox
 from tasks.connectors.microsoft_graph.client import MicrosoftGraph
+from tasks.connectors.microsoft_graph.listings import Tally
 from tasks.job import GraphSource, Scope
 from tests.connectors.microsoft_graph.truth import by_id, is_whole, member_pairs, members, present
 
@@ -91,6 +92,15 @@ def test_two_reads_of_the_same_directory_have_the_same_digest(
 ) -> None:
     again = MicrosoftGraph(source())
     assert graph.read_all(frozenset(), Scope()).manifest.digest == again.read_all(frozenset(), Scope()).manifest.digest
+
+
+def test_progress_tells_pages_and_people_a_second() -> None:
+    now, told = [10.0], list[str]()
+    tally = Tally(lambda *progress: told.append(progress[3]), clock=lambda: now[0])
+    now[0] = 12.0
+    tally.page(0)
+    tally.page(900)
+    assert told == ["1 pages", "2 pages, 450 people/s"]
 
 
 def test_progress_tells_people_read_of_all(graph: MicrosoftGraph, sandbox: Sandbox) -> None:

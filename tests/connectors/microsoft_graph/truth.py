@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
 import pandas as pd
 
 from deployments.sandbox.sandbox import Sandbox
-from tasks.connectors.directory import DirectoryRead
+from tasks.connectors.directory import DirectoryChanges, DirectoryRead
 
 
 def present(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
@@ -57,3 +58,21 @@ def is_whole(read: DirectoryRead, sandbox: Sandbox) -> bool:
 def _truth(sandbox: Sandbox, version: int) -> tuple[set[str], set[tuple[str, str]], set[tuple[str, str]]]:  # noqa: ARG001  # part of the cache's key
     grants = {(each.principal_id, each.role_id) for each in sandbox.tenant.assignments()}
     return set(present(sandbox)), members(sandbox), grants
+
+
+def merge(remembered: DirectoryRead, changes: DirectoryChanges) -> DirectoryRead:
+    """Give the `remembered` read brought up to date. Merging the same changes again changes nothing."""
+    users = remembered.users[~remembered.users["source_id"].isin(changes.changed)]
+    members = remembered.members
+    assigned = changes.assignments.loc[changes.assignments["principal_type"].eq("Group").fillna(False), "principal_id"]
+    stale = members["member_id"].isin(changes.changed) | members["group_id"].isin(list(changes.groups_read))
+    return dataclasses.replace(
+        remembered,
+        users=pd.concat([users, changes.users], ignore_index=True),
+        roles=changes.roles,
+        assignments=changes.assignments,
+        members=pd.concat([members[~stale & members["group_id"].isin(assigned)], changes.members], ignore_index=True),
+        default_domain=changes.default_domain,
+        manifest=changes.manifest,
+        watermark=changes.watermark,
+    )
