@@ -130,4 +130,10 @@ def digest_of(read_users: pd.DataFrame, assignments: pd.DataFrame, members: pd.D
             for start in range(0, len(ordered), _PART):
                 digest.update("\x1e".join(ordered.slice(start, _PART).to_pylist()).encode())
         digest.update(b"\x1d")
+    give_back()
     return digest.hexdigest()
+
+
+def give_back() -> None:
+    """Give memory that Arrow needs no more back to the system: after a step over everybody it is a good part of all."""
+    pa.default_memory_pool().release_unused()

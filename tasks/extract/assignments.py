@@ -69,6 +69,7 @@ def _everybody(
     expected = pd.concat([people.loc[people["entitled"], "source_id"], linked]).drop_duplicates()
     read = _with_latecomers(directory, read, attributes, expected)
     rows = rows_of(read, people, scope)
+    del people
     read = dataclasses.replace(read, users=read.users[["source_id"]])
     rows = concerning(rows, linked)
     extraction = extraction_of(read, rows, linked, attributes)

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.connectors.directory import DirectoryRead
+from tasks.connectors.directory import DirectoryRead, give_back
 from tasks.job import Scope
 from tasks.model import BOOL, DEFAULT_ACCESS_ROLE_ID, STRING
 
@@ -28,11 +28,14 @@ def entitlements(read: DirectoryRead, scope: Scope) -> pd.DataFrame:
     principals are no people's.
     """
     ways = _ways(read, scope)
-    held = _holders(ways, read.members, nested=scope.nested_groups)
+    held, ids = _holders(ways, read.members, nested=scope.nested_groups)
     counting = held.filter(held["counts"])
     summary = _summary(held, counting, ways["text"])
-    roles = _roles(counting, ways["value"])
-    return summary.merge(roles, how="left", on="source_id")
+    people = summary.merge(_roles(counting, ways["value"]), how="left", on="person")
+    source_id = _series(ids.take(_array(people["person"])))
+    del held, counting, summary
+    give_back()
+    return people.drop(columns="person").assign(source_id=source_id)
 
 
 def _ways(read: DirectoryRead, scope: Scope) -> pd.DataFrame:
@@ -71,25 +74,42 @@ def _way(grants: pd.DataFrame, principal_type: str, kind: str, text: str, *, nam
     return theirs
 
 
-def _holders(ways: pd.DataFrame, members: pd.DataFrame, *, nested: bool) -> pa.Table:
-    """Give who holds which way: `source_id`, `way` (its row), `counts`."""
+def _holders(ways: pd.DataFrame, members: pd.DataFrame, *, nested: bool) -> tuple[pa.Table, pa.Array]:
+    """Give who holds which way, and the source ids: `person` (a place among those), `way` (its row), `counts`.
+
+    People and groups are numbered first: a million memberships as pairs of texts would weigh more than the people.
+    """
     numbered = ways[["principal_id", "counts", "kind"]].reset_index(names="way")
-    pieces = [numbered[numbered["kind"].eq("user")].rename(columns={"principal_id": "source_id"})]
+    users = numbered[numbered["kind"].eq("user")]
+    coded = pa.concat_arrays([_array(users["principal_id"]), _array(members["member_id"])]).dictionary_encode()
+    groups = _array(numbered["principal_id"]).unique()
+    group = _series(pc.index_in(_array(members["group_id"]), value_set=groups))
+    person, direct = _series(coded.indices.slice(len(users))), members["direct"].reset_index(drop=True)
+    opened = numbered.assign(group=_series(pc.index_in(_array(numbered["principal_id"]), value_set=groups)))
+    pieces = [users.assign(person=_series(coded.indices.slice(0, len(users))).set_axis(users.index))]
     for kind, is_direct in (("direct", True), ("inner", False)):
         if is_direct or nested:
-            theirs = members[members["direct"].eq(is_direct).fillna(False)]
-            joined = theirs.merge(numbered[numbered["kind"].eq(kind)], left_on="group_id", right_on="principal_id")
-            pieces.append(joined.rename(columns={"member_id": "source_id"}))
-    columns = {"source_id": STRING, "way": "int64[pyarrow]", "counts": BOOL}
+            theirs = pd.DataFrame({"group": group, "person": person})[direct.eq(is_direct).fillna(False)]
+            pieces.append(theirs.merge(opened.loc[opened["kind"].eq(kind), ["group", "way", "counts"]], on="group"))
+    columns = {"person": "int32[pyarrow]", "way": "int64[pyarrow]", "counts": BOOL}
     held = pd.concat([piece[list(columns)] for piece in pieces], ignore_index=True).astype(columns)
-    return pa.Table.from_pandas(held, preserve_index=False)
+    return pa.Table.from_pandas(held, preserve_index=False), coded.dictionary
+
+
+def _array(series: pd.Series) -> pa.Array:
+    array = pa.array(series.array)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _series(array: pa.Array) -> pd.Series:
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])))
 
 
 def _summary(held: pa.Table, counting: pa.Table, texts: pd.Series) -> pd.DataFrame:
     """Give the first way of everybody and how many others there are, of those that count where any does."""
     best = _first_and_number(held).rename(columns={"number": "all"})
     good = _first_and_number(counting)
-    people = best.merge(good[["source_id", "number"]], how="left", on="source_id")
+    people = best.merge(good[["person", "number"]], how="left", on="person")
     entitled = people["number"].notna()
     others = people["number"].fillna(people["all"]) - 1
     plural = pd.Series(" other ways)", index=people.index, dtype=STRING).mask(others.eq(1), " other way)")
@@ -97,7 +117,7 @@ def _summary(held: pa.Table, counting: pa.Table, texts: pd.Series) -> pd.DataFra
     first = texts.astype(STRING).take(people["first"].astype("int64").to_numpy()).reset_index(drop=True)
     return pd.DataFrame(
         {
-            "source_id": people["source_id"],
+            "person": people["person"],
             "entitled": entitled.astype(BOOL),
             "entitlement_reason": (first + more).mask(~entitled, "not effectively entitled: only " + first + more),
         }
@@ -106,17 +126,17 @@ def _summary(held: pa.Table, counting: pa.Table, texts: pd.Series) -> pd.DataFra
 
 def _first_and_number(held: pa.Table) -> pd.DataFrame:
     """Ways are numbered with the counting ones first, so the smallest number is the way to name."""
-    grouped = held.group_by("source_id").aggregate([("way", "min"), ("way", "count_distinct")])
-    grouped = grouped.select(["source_id", "way_min", "way_count_distinct"])
-    return grouped.rename_columns(["source_id", "first", "number"]).to_pandas(types_mapper=pd.ArrowDtype)
+    grouped = held.group_by("person").aggregate([("way", "min"), ("way", "count_distinct")])
+    grouped = grouped.select(["person", "way_min", "way_count_distinct"])
+    return grouped.rename_columns(["person", "first", "number"]).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 def _roles(counting: pa.Table, values: pd.Series) -> pd.DataFrame:
     """Merge the role values of everybody into one sorted list each."""
     by_way = pa.array(values.astype(STRING))
-    held = pa.table({"source_id": counting["source_id"], "value": by_way.take(counting["way"].combine_chunks())})
-    distinct = held.filter(pc.is_valid(held["value"])).group_by(["source_id", "value"]).aggregate([])
+    held = pa.table({"person": counting["person"], "value": by_way.take(counting["way"].combine_chunks())})
+    distinct = held.filter(pc.is_valid(held["value"])).group_by(["person", "value"]).aggregate([])
     # One thread keeps the values of each person in the order they are sorted in.
-    merged = distinct.sort_by("value").group_by("source_id", use_threads=False).aggregate([("value", "list")])
-    merged = merged.select(["source_id", "value_list"]).rename_columns(["source_id", "appRoleAssignments"])
+    merged = distinct.sort_by("value").group_by("person", use_threads=False).aggregate([("value", "list")])
+    merged = merged.select(["person", "value_list"]).rename_columns(["person", "appRoleAssignments"])
     return merged.to_pandas(types_mapper=pd.ArrowDtype)

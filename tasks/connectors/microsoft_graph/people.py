@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.connectors.directory import People
+from tasks.connectors.directory import People, give_back
 from tasks.connectors.microsoft_graph.api import GraphApi, Part
 from tasks.connectors.microsoft_graph.attributes import Selection
 from tasks.connectors.microsoft_graph.listings import Collection, Listing, Tally, read_whole
@@ -55,6 +55,7 @@ def together(tables: list[pa.Table]) -> pd.DataFrame:
         columns[name] = pa.concat_arrays(pieces) if pieces else pa.array([], present.schema.field(name).type)
         present, deleted = present.drop_columns([name]), deleted.drop_columns([name])
         del pieces
+    give_back()
     return pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
 
 
