@@ -43,7 +43,7 @@ def show_link(job: JobFile, person: Person) -> None:
 
 @links_app.command("remove")
 def remove_link(job: JobFile, person: Person) -> None:
-    """End one person's link. The account stays as it is, and the next full cycle matches the person anew.
+    """End one person's link. The account stays as it is, and the next cycle matches the person anew.
 
     Example: provision links remove acme.yaml ada@acme.example
     """

@@ -59,9 +59,7 @@ def remove_link(console: Console, job_file: Path, person: str) -> None:
         with by_hand(parts) as cycle_id:
             parts.ledger.unlink(parts.job.name, cycle_id, [str(row["source_id"])])
             parts.ledger.end_cycle(cycle_id, StateName.COMPLETED, message=said)
-    console.print(
-        Text(f"{said[:1].upper()}{said[1:]}. The account stays; the next full cycle matches the person anew.")
-    )
+    console.print(Text(f"{said[:1].upper()}{said[1:]}. The account stays; the next cycle matches the person anew."))
 
 
 def import_links(console: Console, job_file: Path, file: Path) -> None:
@@ -77,7 +75,7 @@ def import_links(console: Console, job_file: Path, file: Path) -> None:
             parts.ledger.put_bulk(parts.job.name, cycle_id, [], links_rows=links)
             said = f"{len(links):,} links imported from {file.name}"
             parts.ledger.end_cycle(cycle_id, StateName.COMPLETED, message=said)
-    console.print(Text(f"{said}. The next full cycle compares their accounts."))
+    console.print(Text(f"{said}. The next cycle compares their accounts."))
 
 
 def _links(job: Job) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import pandas as pd
@@ -122,16 +122,20 @@ def digest_of(read_users: pd.DataFrame, assignments: pd.DataFrame, members: pd.D
         (assignments, ["principal_id", "role_id"]),
         (members, ["group_id", "member_id"]),
     ):
-        table = pa.Table.from_pandas(frame[keys], preserve_index=False)
-        if len(table):
-            rows = pc.binary_join_element_wise(*table.columns, "\x1f", null_handling="replace", null_replacement="")
-            ordered = rows.take(pc.sort_indices(rows))
-            # A million texts at once would be as large as all that was read.
-            for start in range(0, len(ordered), _PART):
-                digest.update("\x1e".join(ordered.slice(start, _PART).to_pylist()).encode())
+        for part in _ordered(frame, keys):
+            digest.update("\x1e".join(part.to_pylist()).encode())
         digest.update(b"\x1d")
-    give_back()
+        give_back()
     return digest.hexdigest()
+
+
+def _ordered(frame: pd.DataFrame, keys: list[str]) -> Iterator[pa.ChunkedArray]:
+    """Give the rows as texts in their order, some thousands at a time: a million would weigh as much as the read."""
+    table = pa.Table.from_pandas(frame[keys], preserve_index=False)
+    rows = pc.binary_join_element_wise(*table.columns, "\x1f", null_handling="replace", null_replacement="")
+    order = pc.sort_indices(rows)
+    for start in range(0, len(rows), _PART):
+        yield rows.take(order.slice(start, _PART))
 
 
 def give_back() -> None:

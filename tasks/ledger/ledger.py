@@ -196,9 +196,13 @@ class Ledger:
         return {uri: source_id for part in parts for uri, source_id in part.items()}
 
     def unlink(self, job: str, cycle_id: str, source_ids: Sequence[str]) -> int:
-        """End the links of these people; give how many there were. Their accounts stay as they are."""
+        """End the links of these people; give how many there were. Their accounts stay as they are.
+
+        The next cycle matches them anew, whether or not they change.
+        """
         with self._database.writing() as connection:
             locks.check(connection, job, cycle_id)
+            source.look_again(connection, job, source_ids)
             return links.end(connection, job, source_ids)
 
     def leaving(self, job: str) -> pd.DataFrame:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from tasks.ledger.database import Database, insert, upsert
 from tasks.ledger.frames import chunks, fetch, records
-from tasks.ledger.tables import ESCROW, LINKS, SOURCE_GRANTS, SOURCE_MEMBERS, SOURCE_PEOPLE, SOURCES, UNSETTLED
+from tasks.ledger.tables import ESCROW, LEAVING, LINKS, SOURCE_GRANTS, SOURCE_MEMBERS, SOURCE_PEOPLE, SOURCES, UNSETTLED
 from tasks.model import ASSIGNMENT_COLUMNS, GRANT_COLUMNS, MEMBER_COLUMNS, ROLE_COLUMNS, STRING, Presence, SourceUpdate
 
 _PART: Final = 20_000
@@ -95,8 +95,9 @@ class SourceMemory:
     def again(self, now: dt.datetime) -> list[str]:
         """Give the source ids of everybody who has to be looked at again whether or not they change.
 
-        They are those held, staged or not come to, those whose account has to be compared, and those in escrow whose
-        time has come; whoever is in escrow and whose time has not is left out.
+        They are those held, staged or not come to, those whose account has to be compared, those who leave once their
+        days of grace are over, and those in escrow whose time has come; whoever is in escrow and whose time has not is
+        left out.
         """
         escrow = sa.select(ESCROW.c.source_id).where(ESCROW.c.job == self._job)
         due = ESCROW.c.next_retry_at <= now
@@ -105,6 +106,7 @@ class SourceMemory:
             sa.select(UNSETTLED.c.source_id).where(UNSETTLED.c.job == self._job),
             sa.select(LINKS.c.source_id).where(LINKS.c.job == self._job, compare),
             escrow.where(due),
+            sa.select(LEAVING.c.source_id).where(LEAVING.c.job == self._job),
         )
         waiting = escrow.where(sa.or_(ESCROW.c.next_retry_at.is_(None), ESCROW.c.next_retry_at > now))
         with self._database.reading() as connection:
@@ -147,7 +149,12 @@ def remember(connection: sa.Connection, job: str, news: Remember) -> None:
     _put_people(connection, job, update.people)
     _put(connection, SOURCE_MEMBERS, job, update.members, MEMBER_COLUMNS)
     _put(connection, SOURCE_GRANTS, job, update.grants, GRANT_COLUMNS)
-    unsettled = [{"job": job, "source_id": source_id} for source_id in dict.fromkeys(news.unsettled)]
+    look_again(connection, job, news.unsettled)
+
+
+def look_again(connection: sa.Connection, job: str, source_ids: Sequence[str]) -> None:
+    """Have the next cycle look at these people whether or not they change."""
+    unsettled = [{"job": job, "source_id": source_id} for source_id in dict.fromkeys(source_ids)]
     if unsettled:
         again = insert(connection, UNSETTLED).on_conflict_do_nothing(index_elements=["job", "source_id"])
         connection.execute(again, unsettled)

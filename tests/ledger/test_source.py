@@ -14,6 +14,7 @@ from tasks.ledger.locks import LostLockError
 from tasks.ledger.source import Remember
 from tasks.model import (
     GRANT_COLUMNS,
+    LEAVING_COLUMNS,
     MEMBER_COLUMNS,
     ROLE_COLUMNS,
     STRING,
@@ -156,6 +157,19 @@ def test_whom_to_look_at_again_stays_until_they_were_looked_at(ledger: Ledger, c
     remember(ledger, WHOLE, "ann", "bob", "bob")
     remember(ledger, dataclasses.replace(NOTHING, touched=("bob", "cid")), "cid")
     assert ledger.source("acme").again(clock()) == ["ann", "cid"]
+
+
+def test_who_was_unlinked_by_hand_is_looked_at_again(ledger: Ledger, clock: Clock) -> None:
+    remember(ledger, WHOLE)
+    ledger.unlink("acme", ledger.begin_cycle("acme", CycleKind.ON_DEMAND), ["bob"])
+    assert ledger.source("acme").again(clock()) == ["bob"]
+
+
+def test_who_is_leaving_is_looked_at_again(ledger: Ledger, clock: Clock) -> None:
+    remember(ledger, WHOLE)
+    leaving = frame(LEAVING_COLUMNS, [("ann", clock())])
+    ledger.note_leaving("acme", ledger.begin_cycle("acme", CycleKind.INCREMENTAL), leaving)
+    assert ledger.source("acme").again(clock()) == ["ann"]
 
 
 def test_jobs_do_not_see_each_other(ledger: Ledger, clock: Clock) -> None:
