@@ -66,8 +66,10 @@ def _everybody(
     """
     read = directory.read_all(attributes, scope, progress)
     people = entitlements(read, scope)
-    expected = pd.concat([people.loc[people["entitled"], "source_id"], linked]).drop_duplicates()
-    read = _with_latecomers(directory, read, attributes, expected)
+    entitled = people.loc[people["entitled"], "source_id"]
+    lost = pd.concat([each[~each.isin(read.users["source_id"])] for each in (entitled, linked)]).drop_duplicates()
+    del entitled
+    read = _with_latecomers(directory, read, attributes, lost)
     rows = rows_of(read, people, scope)
     del people
     read = dataclasses.replace(read, users=read.users[["source_id"]])
@@ -88,13 +90,12 @@ def _everybody(
 
 
 def _with_latecomers(
-    directory: Directory, read: DirectoryRead, attributes: frozenset[str], expected: pd.Series
+    directory: Directory, read: DirectoryRead, attributes: frozenset[str], lost: pd.Series
 ) -> DirectoryRead:
-    """Add those of `expected` who are not in the read and are found by id.
+    """Add those of the `lost`, who should be in the read and are not, who are found by id.
 
     People move while pages are read: from the directory to its recycle bin and back, or into it.
     """
-    lost = expected[~expected.isin(read.users["source_id"])]
     if not len(lost):
         return read
     found = directory.find_people(lost.tolist(), attributes)
