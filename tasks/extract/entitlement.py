@@ -5,15 +5,16 @@ The assembly beside it calls it. It reads nothing and knows no connector.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.connectors.directory import DirectoryRead, give_back
 from tasks.job import Scope
-from tasks.model import BOOL, DEFAULT_ACCESS_ROLE_ID, STRING
+from tasks.model import BOOL, DEFAULT_ACCESS_ROLE_ID, INT, STRING
 
 _WAY_COLUMNS: Final = ["principal_id", "counts", "text", "value"]
 
@@ -30,7 +31,7 @@ def entitlements(read: DirectoryRead, scope: Scope) -> pd.DataFrame:
     ways = _ways(read, scope)
     held, ids = _holders(ways, read.members, nested=scope.nested_groups)
     counting = held.filter(held["counts"])
-    summary = _summary(held, counting, ways["text"])
+    summary = _summary(held, counting, ways)
     people = summary.merge(_roles(counting, ways["value"]), how="left", on="person")
     source_id = _series(ids.take(_array(people["person"])))
     del held, counting, summary
@@ -105,23 +106,32 @@ def _series(array: pa.Array) -> pd.Series:
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([array])))
 
 
-def _summary(held: pa.Table, counting: pa.Table, texts: pd.Series) -> pd.DataFrame:
+def _summary(held: pa.Table, counting: pa.Table, ways: pd.DataFrame) -> pd.DataFrame:
     """Give the first way of everybody and how many others there are, of those that count where any does."""
     best = _first_and_number(held).rename(columns={"number": "all"})
     good = _first_and_number(counting)
     people = best.merge(good[["person", "number"]], how="left", on="person")
-    entitled = people["number"].notna()
     others = people["number"].fillna(people["all"]) - 1
-    plural = pd.Series(" other ways)", index=people.index, dtype=STRING).mask(others.eq(1), " other way)")
-    more = (" (and " + others.astype(STRING) + plural).mask(others.eq(0), "")
-    first = texts.astype(STRING).take(people["first"].astype("int64").to_numpy()).reset_index(drop=True)
+    # Few different sentences are said of many people: each is put together once.
+    width = int(others.max()) + 1 if len(others) else 1
+    said = _array(people["first"] * width + others).dictionary_encode()
+    place = said.dictionary.to_numpy(zero_copy_only=False).astype("int64")
+    sentences = _sentences(ways.iloc[place // width], place % width)
     return pd.DataFrame(
         {
             "person": people["person"],
-            "entitled": entitled.astype(BOOL),
-            "entitlement_reason": (first + more).mask(~entitled, "not effectively entitled: only " + first + more),
+            "entitled": people["number"].notna().astype(BOOL),
+            "entitlement_reason": _series(_array(sentences).take(said.indices)),
         }
     )
+
+
+def _sentences(first: pd.DataFrame, others: np.ndarray[Any, np.dtype[np.int64]]) -> pd.Series:
+    """Say by which way, besides so many others, somebody is entitled, or why not."""
+    count = pd.Series(others, index=first.index, dtype=INT)
+    plural = pd.Series(" other ways)", index=first.index, dtype=STRING).mask(count.eq(1), " other way)")
+    text = first["text"].astype(STRING) + (" (and " + count.astype(STRING) + plural).mask(count.eq(0), "")
+    return text.where(first["counts"], "not effectively entitled: only " + text)
 
 
 def _first_and_number(held: pa.Table) -> pd.DataFrame:

@@ -37,8 +37,9 @@ def concerning(rows: pd.DataFrame, linked: pd.Series) -> pd.DataFrame:
     """Give the rows of whoever is entitled and present, or linked. Takes the columns out of `rows` one by one, so that
     a directory is not held twice."""
     entitled = rows["presence"].eq(Presence.PRESENT) & rows["entitled"]
-    wanted = entitled | rows["source_id"].isin(linked)
-    return pd.DataFrame({name: rows.pop(name)[wanted] for name in list(rows.columns)}).reset_index(drop=True)
+    wanted = (entitled | rows["source_id"].isin(linked)).to_numpy(dtype=bool)
+    # Arrays, because each column of a frame that is filtered by itself brings an index of its own.
+    return pd.DataFrame({name: rows.pop(name).array[wanted] for name in list(rows.columns)})
 
 
 def extraction_of(read: DirectoryRead, rows: pd.DataFrame, linked: pd.Series, attributes: frozenset[str]) -> Extraction:
