@@ -21,6 +21,7 @@ from flows.cycle import (
     only_planned,
     second_look,
     to_remember,
+    watermark_of,
 )
 from flows.history import facts_of
 from flows.parts import Parts, open_parts, taken_in
@@ -103,7 +104,7 @@ def provision(
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
         seen = approved is not None or apply_first_plan or not memory.first
         carried_out = seen and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
-        read = Read(extraction.watermark, to_remember(held, extraction, plan, outcomes))
+        read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
         _end(parts, held, plan, told, read if carried_out else None)
     _rename(f"{facts.title} · {told.verdict.sentence}")
     return Completed(message=told.verdict.sentence, data=told)

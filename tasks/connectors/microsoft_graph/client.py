@@ -60,7 +60,7 @@ class MicrosoftGraph:
             [source.graph_url, source.login_url], ca_file=source.ca_file, pool_size=2 * _WORKERS, wait=wait
         )
         self._tokens = Tokens(source, self._http, clock)
-        self._api = GraphApi(self._http, self._tokens, source.graph_url, wait)
+        self._api = GraphApi(self._http, self._tokens, source.graph_url, wait, source.attempts)
 
     def read_all(self, attributes: frozenset[str], scope: Scope, progress: Progress = silent) -> DirectoryRead:
         """Read everybody, in the recycle bin too, and every assignment, listings side by side."""
