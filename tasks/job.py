@@ -198,6 +198,10 @@ class Guards(_Section):
     grace_days: float = Field(
         default=0, ge=0, description="Days between the first cycle that finds somebody leaving and the disable."
     )
+    preview_changes: bool = Field(
+        default=True,
+        description="Whether the first cycle under a changed mapping or scope only plans, until a person applies it.",
+    )
     protected_logins: tuple[str, ...] = ()
     protected_groups: tuple[str, ...] = Field(
         default=(),
@@ -277,6 +281,9 @@ class Job(_Section):
         default=frozenset({"create", "update", "delete"}),
         description="Target object actions that are allowed; a disable is an update.",
     )
+    skip_out_of_scope_deletions: bool = Field(
+        default=False, description="Leave the account of whoever is no longer in scope as it is."
+    )
     situations: Mapping[Situation, SituationAction] = Field(
         default={}, description="What is done in a situation instead of the default: hold, skip, or disable."
     )
@@ -285,6 +292,22 @@ class Job(_Section):
     load: Load = Load()
     ledger: Ledger = Ledger()
     file: Path = Path()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _skip_out_of_scope(cls, data: Any) -> Any:
+        """Take the administrators' name for it as what it is: nothing is done for whoever is no longer in scope."""
+        if not isinstance(data, Mapping) or data.get("skip_out_of_scope_deletions") is not True:
+            return data
+        situations = data.get("situations") or {}
+        if not isinstance(situations, Mapping):
+            return data
+        if situations.get(Situation.OUT_OF_SCOPE, SituationAction.SKIP) != SituationAction.SKIP:
+            raise ValueError(
+                "`skip_out_of_scope_deletions` and `situations.out_of_scope` disagree about whoever is no longer in "
+                "scope; keep one of the two"
+            )
+        return {**data, "situations": {**situations, Situation.OUT_OF_SCOPE.value: SituationAction.SKIP.value}}
 
     @field_validator("situations")
     @classmethod
