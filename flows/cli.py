@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from flows.cli_deploy import deploy_app
 from flows.cli_lifecycle import lifecycle_app
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
@@ -28,6 +29,7 @@ app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
 app.add_typer(lifecycle_app)
+app.add_typer(deploy_app)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deployments.sandbox.sandbox import DEFAULT_MAPPING, Sandbox
-from flows.restart import restart
+from flows.chores import restart
 from tests.flows.actual import accounts
 from tests.flows.conftest import Ended, Sandboxes
 from tests.flows.running import ledger_of, run_cycle, writes
