@@ -17,7 +17,7 @@ from tasks.connectors.microsoft_graph.errors import SignInError
 from tasks.connectors.replicon.errors import StopJobError
 from tasks.extract.assignments import extract_people
 from tasks.extract.changes import Since
-from tasks.job import FilesSource, Job
+from tasks.job import FilesSource, Job, Threshold
 from tasks.ledger.cycles import JobState
 from tasks.ledger.locks import LostLockError
 from tasks.ledger.source import Remember
@@ -46,6 +46,11 @@ FIRST_PLAN: Final = (
     "Look at the plan, then run the job again with the first plan applied."
 )
 """Why a first cycle holds everything."""
+CHANGED_PLAN: Final = (
+    "{what} changed since the last cycle, which concerns everybody, so this one only planned. "
+    "Look at the plan, then run the job again with it applied."
+)
+"""Why a cycle under a changed mapping or scope holds everything."""
 _WHOLE_READ: Final = "whole_read_at"
 """What the time of the last read of everybody is called beside what the source gives as its watermark."""
 
@@ -54,13 +59,14 @@ _WHOLE_READ: Final = "whole_read_at"
 class Memory:
     """What a cycle starts from: its kind, and what the ledger remembers of the cycles before.
 
-    `first` is true when no cycle of the job has been carried out yet. `links`, `skips` and `leaving` are the ledger's
+    `unseen` is why a person has to see the plan before it is carried out, null when nobody has to: no cycle of the job
+    has been carried out yet, or its mapping or its scope has changed. `links`, `skips` and `leaving` are the ledger's
     frames, `history` is what earlier cycles did. `since` is what changes are read from, null when everybody is to be
     read; `settings` names how the source is read.
     """
 
     kind: CycleKind
-    first: bool
+    unseen: str | None
     now: dt.datetime
     links: pd.DataFrame
     skips: pd.DataFrame
@@ -104,7 +110,7 @@ def remember(parts: Parts, choice: CycleChoice) -> Memory:
     kind = _kind(parts, choice, state, upon, now)
     return Memory(
         kind=kind,
-        first=state.watermark is None,
+        unseen=_unseen(parts, state, settings),
         now=now,
         links=ledger.links(job),
         skips=ledger.skips(job),
@@ -206,16 +212,32 @@ def watermark_of(cycle: Cycle, extraction: Extraction) -> Mapping[str, Any]:
     return {**extraction.watermark, _WHOLE_READ: since.watermark.get(_WHOLE_READ)}
 
 
-def only_planned(plan: Plan) -> Plan:
-    """Hold everything that the plan would do, because nobody has seen a plan of this job yet."""
+def unseen(memory: Memory, plan: Plan) -> str | None:
+    """Say why a person has to see this plan before it is carried out; null when nobody has to.
+
+    A changed mapping or scope that changes nothing for anybody needs no look.
+    """
+    return None if memory.unseen != FIRST_PLAN and not plan.writes.any() else memory.unseen
+
+
+def only_planned(plan: Plan, why: str) -> Plan:
+    """Hold everything that the plan would do, because nobody has seen such a plan of this job yet."""
     operations = plan.operations.copy()
     waiting = operations["decision"].eq(Decision.GO) & operations["operation"].ne(Operation.NONE)
     operations["decision"] = operations["decision"].mask(waiting, Decision.HOLD.value)
-    operations["reason"] = operations["reason"].mask(waiting, operations["reason"] + " " + FIRST_PLAN)
-    reasons = (*plan.verdict.reasons, FIRST_PLAN)
+    operations["reason"] = operations["reason"].mask(waiting, operations["reason"] + " " + why)
+    reasons = (*plan.verdict.reasons, why)
     return dataclasses.replace(
         plan, operations=operations, verdict=dataclasses.replace(plan.verdict, go=False, reasons=reasons)
     )
+
+
+def allowed_once(parts: Parts) -> Parts:
+    """Give the parts with the limits of removals lifted where an administrator let the next cycle exceed them."""
+    if not parts.ledger.job_state(parts.job.name).force_removals:
+        return parts
+    guards = parts.job.guards.model_copy(update={"removals": Threshold()})
+    return dataclasses.replace(parts, job=parts.job.model_copy(update={"guards": guards}))
 
 
 def judge_quarantine(parts: Parts, plan: Plan) -> None:
@@ -252,6 +274,19 @@ def second_look(parts: Parts) -> Callable[[Sequence[str]], pd.DataFrame]:
         return accounts.people
 
     return look
+
+
+def _unseen(parts: Parts, state: JobState, settings: str) -> str | None:
+    """Say why a person has to see the plan first; null when nobody has to."""
+    if state.mapping_digest is None:
+        return FIRST_PLAN
+    if not parts.job.guards.preview_changes:
+        return None
+    if state.mapping_digest != parts.mapping.digest:
+        return CHANGED_PLAN.format(what="The mapping")
+    if state.settings not in (None, settings):
+        return CHANGED_PLAN.format(what="The scope, the allowed actions or the source")
+    return None
 
 
 def _kind(
