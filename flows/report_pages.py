@@ -7,11 +7,30 @@ import os
 from pathlib import Path
 
 import pandas as pd
+from rich.console import Console
+from rich.text import Text
 
 from flows.history import referred_names, source_name, target_name, told_again
 from flows.parts import open_ledger
-from tasks.job import Job
+from tasks.job import Job, load_job
 from tasks.model import BadInputError
+
+
+def show_page(
+    console: Console, job_file: Path, out: Path, cycle_id: str = "", since: dt.datetime | None = None
+) -> None:
+    """Write the page of all cycles since then (UTC unless it says otherwise), else of one cycle, and say where it is.
+
+    Raises `BadInputError` when both a cycle and a span of time are asked for.
+    """
+    if cycle_id and since is not None:
+        raise BadInputError("A page is of one cycle or of a span of time; give --cycle or --since.")
+    job = load_job(job_file)
+    if since is None:
+        write_cycle_page(job, out, cycle_id or None)
+    else:
+        write_period_page(job, out, since=since if since.tzinfo else since.replace(tzinfo=dt.UTC))
+    console.print(Text(f"wrote {out}"), soft_wrap=True)
 
 
 def write_cycle_page(job: Job, out: Path, cycle_id: str | None = None) -> Path:

@@ -83,7 +83,7 @@ def strips(counts: pd.DataFrame, moments: pd.DataFrame, groups: Sequence[str]) -
     colours = {titles[group]: _COLOURS.get(group, GOOD) for group in groups}
 
     def spec(width: int) -> dict[str, Any]:
-        inner = width - 50
+        inner = width - 34
         return {
             "data": {"values": rows},
             "facet": {
@@ -164,7 +164,7 @@ def bars(rows: pd.DataFrame, name: str, value: str, *, colour: str = GOOD, digit
         }
         x = {"field": "value", "type": "quantitative", "axis": None, "scale": {"domain": [0, longest]}}
         return {
-            "width": width - min(width * 0.42, 8 + 6.2 * letters) - 60,
+            "width": width - min(width * 0.42, 8 + 7.2 * letters) - 60,
             "height": {"step": 26},
             "data": {"values": shown},
             "encoding": {"y": y, "x": x},
@@ -186,6 +186,7 @@ def _when(labels: Sequence[str]) -> dict[str, Any]:
         "labelAngle": 0,
         "labelOverlap": "greedy",
         "labelSeparation": 10,
+        "labelPadding": 8,
         "ticks": False,
         "grid": False,
     }

@@ -13,8 +13,10 @@ from typing import Final
 
 import pandas as pd
 
-from tasks.model import INT, STRING, TIME, Manifest, Operation, Situation, Status
+from tasks.ledger.cycles import CRASHED, RUNNING
+from tasks.model import INT, STRING, TIME, CycleKind, Manifest, Operation, Situation, Status
 from tasks.report.activity import Group, endings_of, groups_of
+from tasks.report.verdict import StateName
 
 ENDINGS: Final = ("success", "warning", "failure", "held", "staged", "skipped")
 """How operations end, in reading order."""
@@ -27,6 +29,7 @@ BARS: Final = 62
 SINGLE_CYCLES: Final = 30
 """Up to how many cycles each of them is a point in time of its own."""
 _NEED_CARE: Final = (Group.FAILED.value, Group.STAGED.value, Group.HELD.value)
+_BROKEN: Final = (RUNNING, CRASHED, StateName.FAILED.value)
 _LINKING: Final = (Situation.ABSENT.value, Situation.FOUND.value, Situation.MISSING.value)
 _ATTRIBUTE: Final = r'"attribute": ?"([^"]+)"'
 _AGES: Final[tuple[tuple[str, float], ...]] = (
@@ -54,7 +57,7 @@ _LENGTHS: Final = (
     (Unit.WEEK, dt.timedelta(days=7)),
 )
 _LABELS: Final[Mapping[Unit, str]] = {
-    Unit.CYCLE: "%d %b %H:%M:%S",
+    Unit.CYCLE: "%d %b %H:%M",
     Unit.HOUR: "%d %b %H:%M",
     Unit.DAY: "%d %b %Y",
     Unit.WEEK: "week of %d %b %Y",
@@ -103,8 +106,15 @@ def moments_of(cycles: pd.DataFrame, unit: Unit) -> pd.DataFrame:
         known = known.reindex(pd.Index(wanted)).ffill()
     frame = pd.DataFrame({"moment": known.index.astype(TIME), "until": known.to_numpy()})
     frame["until"] = pd.Series(known.array, dtype=TIME)
-    frame["label"] = frame["moment"].dt.strftime(_LABELS[unit]).astype(STRING)
+    frame["label"] = _labels(frame["moment"], unit)
     return frame
+
+
+def _labels(at: pd.Series, unit: Unit) -> pd.Series:
+    # Arrow writes fractions of a second; pandas does not.
+    instants = at.astype("datetime64[us, UTC]")
+    labels = instants.dt.strftime(_LABELS[unit])
+    return (labels if labels.is_unique else instants.dt.strftime("%d %b %H:%M:%S")).astype(STRING)
 
 
 def over_time(activities: pd.DataFrame, cycles: pd.DataFrame, unit: Unit) -> pd.DataFrame:
@@ -130,6 +140,12 @@ def success_rate(activities: pd.DataFrame) -> float | None:
     """Give what percentage of the tried operations was wholly done; null when none was tried."""
     tried = activities.loc[_tried(activities), "status"]
     return 100 * float(tried.eq(Status.SUCCESS.value).mean()) if len(tried) else None
+
+
+def of_latest_cycle(activities: pd.DataFrame, cycles: pd.DataFrame) -> pd.DataFrame:
+    """Give the activities of the latest cycle that looked at everything due: whoever still waits is told of in it."""
+    whole = cycles[cycles["kind"].ne(CycleKind.ON_DEMAND.value) & ~cycles["state"].isin(_BROKEN)]
+    return activities[activities["cycle_id"].isin(whole["cycle_id"].head(1))]
 
 
 def errors(activities: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
+from markupsafe import Markup, escape
+
 from tasks.report.activity import Group, changes_in, shown_value
 from tasks.report.pages.charts import Chart
 from tasks.report.remedies import remedy_of
@@ -67,6 +69,8 @@ class Table:
     rows: Sequence[Sequence[Any]]
     note: str = ""
     totals: Sequence[Any] | None = None
+    stacks: bool = False
+    """Whether each row becomes a card on a phone, because the table is too wide for it."""
     findable: bool = False
     """Whether the page offers a field to find rows in it."""
 
@@ -157,6 +161,15 @@ RESULTS: Final[Mapping[str, Result]] = {
 """How each group is shown."""
 
 
+def marked(words: str) -> Markup:
+    """Write what stands between backticks as code; everything is escaped."""
+    pieces = words.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if place % 2 and len(pieces) % 2 else escape(piece)
+        for place, piece in enumerate(pieces)
+    )
+
+
 def text(value: Any, most: int = TEXT) -> str:
     """Give a text on one line, fit for HTML, of at most `most` characters."""
     line = " ".join(_UNFIT.sub(_instead, str("" if value is None else value)).split())
@@ -192,7 +205,8 @@ def action_of(row: Mapping[str, Any]) -> str:
 
 def person_of(row: Mapping[str, Any]) -> str:
     """Give how a report names the person of an activity or the account of nobody."""
-    return text(row["source_name"] or row["target_name"] or row["source_id"] or row["target_uri"], 120)
+    named = row["source_name"] if row["source_name"] != row["source_id"] else None
+    return text(named or row["target_name"] or row["source_id"] or row["target_uri"], 120)
 
 
 def _instead(found: re.Match[str]) -> str:

@@ -23,7 +23,7 @@ from tasks.model import Status
 from tasks.report.activity import account_names, counts_of, endings_of
 from tasks.report.cycle import CycleFacts, Told
 from tasks.report.pages import measures, sections
-from tasks.report.pages.parts import Page, Tile, text
+from tasks.report.pages.parts import Page, Tile, marked, text
 from tasks.report.pages.tables import STATES
 from tasks.report.verdict import StateName, in_words
 
@@ -100,7 +100,7 @@ def period_page(activities: pd.DataFrame, period: Period, cycles: pd.DataFrame, 
         sections.totals(activities),
         sections.over_time(activities, cycles, standing.links),
         sections.attention(activities),
-        sections.waits(activities, names, period.see),
+        sections.waits(measures.of_latest_cycle(activities, cycles), names, period.see),
         sections.escrow(standing.escrow, standing.now, period.see),
         sections.drift(activities),
         # Spans are told from the first and last of all operations, so not from chosen ones.
@@ -112,12 +112,13 @@ def period_page(activities: pd.DataFrame, period: Period, cycles: pd.DataFrame, 
     counts = counts_of(activities)
     latest = cycles["state"].iloc[0] if len(cycles) else StateName.COMPLETED
     state = StateName.QUARANTINED if standing.quarantine else latest
+    verdict = STATES.get(state, STATES[StateName.FAILED])
     notes = [f"Only what was chosen by {choice} is counted and shown." for choice in period.filters]
     return _rendered(
         Page(
             title=f"{period.job}: provisioning insights",
             subtitle=_span(period, cycles),
-            verdict=STATES.get(state, STATES[StateName.FAILED]),
+            verdict=dataclasses.replace(verdict, word=f"Latest cycle: {verdict.word}"),
             sentence=_sentence(in_words(counts)),
             facts=_facts(period, cycles, standing),
             tiles=_tiles(activities, len(standing.links), len(standing.escrow)),
@@ -138,7 +139,6 @@ def _facts(period: Period, cycles: pd.DataFrame, standing: Standing) -> list[tup
         ("Cycles", f"{len(cycles):,}" + (f": {states}" if states else "")),
         ("Linked", f"{len(standing.links):,} people have an account, {active:,} of them with a login"),
         *([("Quarantine", standing.quarantine)] if standing.quarantine else []),
-        ("The verdict above", "is of the latest cycle"),
     ]
 
 
@@ -183,6 +183,7 @@ def _files() -> tuple[jinja2.Template, str, str]:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["marked"] = marked
     return environment.from_string(page), style, script
 
 

@@ -71,7 +71,7 @@ def more(shown: int, there: int, see: str = "") -> str:
     """Say how many rows are not shown and where they are; nothing when all are."""
     if there <= shown:
         return ""
-    where = f" Everything: {see}" if see else ""
+    where = f" Everything: `{see}`" if see else ""
     return f"{shown:,} of {there:,} are shown.{where}"
 
 
@@ -120,21 +120,22 @@ def activity_table(activities: pd.DataFrame, names: Mapping[str, str], see: str)
         "Code": Kind.CODE,
     }
     note = more(len(rows), len(told), see)
-    return Table("What happened to whom, what went wrong first", columns, rows, note, findable=True)
+    return Table("What happened to whom, what went wrong first", columns, rows, note, stacks=True, findable=True)
 
 
 def waiting_table(waits: pd.DataFrame, names: Mapping[str, str], see: str) -> Table:
-    """List the operations that wait for a person, with their reasons."""
+    """List the operations that wait for a person, with their reasons, a reason that repeats only once."""
+    shown = records(waits.head(LISTED), _READ)
+    before = [None, *(row["reason"] for row in shown)]
     rows = [
         (
             person_of(row),
             RESULTS[row["group"]],
             "–" if row["operation"] == "none" else row["operation"].capitalize(),
             changes_of(row, names),
-            text(row["reason"]),
-            _todo(row),
+            *(("For the same reason.", "") if row["reason"] == last else (text(row["reason"]), _todo(row))),
         )
-        for row in records(waits.head(LISTED), _READ)
+        for row, last in zip(shown, before, strict=False)
     ]
     columns = {
         "Person": Kind.NAME,
@@ -144,7 +145,7 @@ def waiting_table(waits: pd.DataFrame, names: Mapping[str, str], see: str) -> Ta
         "Why": Kind.TEXT,
         "What to do": Kind.TEXT,
     }
-    return Table("Operations that wait", columns, rows, more(len(rows), len(waits), see))
+    return Table("Operations that wait", columns, rows, more(len(rows), len(waits), see), stacks=True)
 
 
 def codes_table(caption: str, counts: pd.DataFrame) -> Table:
@@ -168,7 +169,7 @@ def codes_table(caption: str, counts: pd.DataFrame) -> Table:
         "What to do": Kind.TEXT,
         "Latest (UTC)": Kind.TIME,
     }
-    return Table(caption, columns, rows, more(len(rows), len(counts)))
+    return Table(caption, columns, rows, more(len(rows), len(counts)), stacks=True)
 
 
 def escrow_table(escrow: pd.DataFrame, see: str) -> Table:
@@ -190,7 +191,7 @@ def escrow_table(escrow: pd.DataFrame, see: str) -> Table:
         "Attempts": Kind.NUMBER,
         "Next attempt (UTC)": Kind.TIME,
     }
-    return Table("Who is tried again, and when", columns, rows, more(len(rows), len(escrow), see))
+    return Table("Who is tried again, and when", columns, rows, more(len(rows), len(escrow), see), stacks=True)
 
 
 def cycles_table(cycles: pd.DataFrame, see: str) -> Table:
@@ -214,7 +215,7 @@ def cycles_table(cycles: pd.DataFrame, see: str) -> Table:
         "What it did": Kind.TEXT,
         "Cycle": Kind.CODE,
     }
-    return Table("Cycles, latest first", columns, rows, more(len(rows), len(cycles), see))
+    return Table("Cycles, latest first", columns, rows, more(len(rows), len(cycles), see), stacks=True)
 
 
 def stories_of(activities: pd.DataFrame, names: Mapping[str, str], see: str) -> Sequence[Story]:
