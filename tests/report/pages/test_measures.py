@@ -6,7 +6,7 @@ import datetime as dt
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.report.activity import groups_of
@@ -29,6 +29,7 @@ deeds = st.lists(
 )
 
 
+@settings(deadline=None, max_examples=30)
 @given(deeds)
 def test_every_activity_is_in_one_cell_of_the_totals(some: list[Deed]) -> None:
     frame = activities(some)
@@ -37,6 +38,7 @@ def test_every_activity_is_in_one_cell_of_the_totals(some: list[Deed]) -> None:
     assert {name: int(row.sum()) for name, row in counts.iterrows()} == Counter(frame["operation"])
 
 
+@settings(deadline=None, max_examples=30)
 @given(deeds, st.sampled_from(list(Unit)))
 def test_whatever_the_unit_of_time_every_activity_counts_once(some: list[Deed], unit: Unit) -> None:
     frame = activities(some)
