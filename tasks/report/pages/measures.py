@@ -124,7 +124,7 @@ def over_time(activities: pd.DataFrame, cycles: pd.DataFrame, unit: Unit) -> pd.
     """
     at = moments(_cycle_starts(activities, cycles), unit)
     counted = pd.DataFrame({"moment": at, "group": groups_of(activities)}).groupby(["moment", "group"])
-    return counted.size().reset_index(name="people")
+    return counted.agg(people=("group", "size")).reset_index()
 
 
 def success_rates(activities: pd.DataFrame, cycles: pd.DataFrame, unit: Unit) -> pd.DataFrame:

@@ -90,8 +90,9 @@ def cycle() -> str:
 
 @pytest.fixture(scope="module", params=["cycle", "period", "empty"])
 def page(request: pytest.FixtureRequest) -> str:
-    made = {"cycle": cycle, "period": lambda: period(DEEDS), "empty": lambda: period([], 0)}
-    return made[request.param]()
+    if request.param == "cycle":
+        return cycle()
+    return period(DEEDS) if request.param == "period" else period([], 0)
 
 
 def test_the_page_is_well_formed_and_its_references_lead_somewhere(page: str) -> None:
@@ -160,7 +161,7 @@ def test_no_value_from_outside_becomes_markup(name: str) -> None:
     page = period([Deed(0, name, status="failure", code=name, reason=name, changes=changes), Deed(1, "b")])
     outline = Outline(page)
     assert (outline.scripts, outline.loaded, outline.headings) == (1, [], plain.headings)
-    assert "49" not in re.sub(r"<[^>]*>", " ", page.partition("<h2")[0])
+    assert not [cell for table in outline.rows.values() for row in table for cell in row if "49" in cell]
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", page)
     assert outline.open == []
 
