@@ -27,7 +27,7 @@ def test_a_page_is_written_of_a_cycle_and_of_a_span_of_time(
     total = re.search(r"<tfoot.*?</tfoot>", span.read_text(encoding="utf-8"), re.DOTALL)
     assert total is not None
     assert re.findall(r">\s*([\d,]+)\s*<", total.group())[-1] == f"{count:,}"
-    assert not [path for path in tmp_path.rglob(".*.html.*")]
+    assert not list(tmp_path.rglob(".*.html.*"))
 
 
 def test_a_page_of_both_or_in_a_place_that_cannot_be_is_refused(

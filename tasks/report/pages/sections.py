@@ -58,10 +58,11 @@ def attention(activities: pd.DataFrame) -> Section:
         tables.append(codes_table("What was passed over on purpose, by reason", passed))
     figures = []
     if len(wrong) > 1:
-        chart = charts.bars(wrong.head(_CHARTED), "error_code", "people", colour=charts.BAD)
+        wrong = wrong.head(_CHARTED).assign(error_code=[text(code, 80) for code in wrong["error_code"].head(_CHARTED)])
+        chart = charts.bars(wrong, "error_code", "people", colour=charts.BAD)
         top = wrong.iloc[0]
         said = f"{top['error_code']} meets most people: {int(top['people']):,}."
-        figures = [Figure("People by error code", said, chart, _pairs(wrong.head(_CHARTED), "Code", "People"))]
+        figures = [Figure("People by error code", said, chart, _pairs(wrong, "Code", "People"))]
     return Section("attention", "What needs attention", lead, figures, tables)
 
 

@@ -106,7 +106,7 @@ def activity_table(activities: pd.DataFrame, names: Mapping[str, str], see: str)
             changes_of(row, names),
             text(row["reason"]),
             _todo(row),
-            row["error_code"] or "",
+            text(row["error_code"], 80),
         )
         for row in records(ordered.head(ROWS), _READ)
     ]
@@ -152,7 +152,7 @@ def codes_table(caption: str, counts: pd.DataFrame) -> Table:
     """List error codes with how many people they met, what they mean and what to do."""
     rows = [
         (
-            row["error_code"],
+            text(row["error_code"], 80),
             int(row["people"]),
             int(row["times"]),
             remedy_of(str(row["error_code"])).meaning,
@@ -177,7 +177,7 @@ def escrow_table(escrow: pd.DataFrame, see: str) -> Table:
     rows = [
         (
             text(row["source_name"] or row["source_id"], 120),
-            row["error_code"],
+            text(row["error_code"], 80),
             instant(row["first_failed_at"]),
             int(row["attempts"]),
             instant(row["next_retry_at"]) or "given up",

@@ -156,9 +156,14 @@ HOSTILE = (
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_value_from_outside_becomes_markup(name: str) -> None:
-    plain = Outline(period([Deed(0, "a", status="failure", code="x"), Deed(1, "b")]))
+    plain = Outline(period([Deed(0, "a", status="failure", code="x"), Deed(1, "b", status="failure", code="y")]))
     changes = ((name, name, name),)
-    page = period([Deed(0, name, status="failure", code=name, reason=name, changes=changes), Deed(1, "b")])
+    page = period(
+        [
+            Deed(0, name, status="failure", code=name, reason=name, changes=changes),
+            Deed(1, "b", status="failure", code="y"),
+        ]
+    )
     outline = Outline(page)
     assert (outline.scripts, outline.loaded, outline.headings) == (1, [], plain.headings)
     assert not [cell for table in outline.rows.values() for row in table for cell in row if "49" in cell]
