@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from pathlib import Path
@@ -106,6 +107,8 @@ def _written(out: Path, page: str) -> Path:
         beside.write_text(page, encoding="utf-8")
         beside.replace(out)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        # Where its folder cannot be, there is nothing to take away either.
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise BadInputError(f"{out} cannot be written ({error.strerror}). Give another file, or make room.") from error
     return out
