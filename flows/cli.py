@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -214,11 +215,22 @@ def report(
     job: JobFile,
     cycle: Annotated[str, typer.Option(help="Id of a cycle, or its first characters; the latest if not given.")] = "",
     everybody: Annotated[bool, typer.Option("--all", help="Show everybody, however many.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML file instead, to read and to send on.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="With --html: all cycles that began since then (UTC).", show_default=False)
+    ] = None,
 ) -> None:
     """Show the activity report of a cycle: who was created, updated, disabled, skipped or failed, and why.
 
-    Example: provision report acme.yaml
+    Example: provision report acme.yaml --html november.html --since 2026-11-01
     """
+    if page is not None:
+        from flows.report_pages import show_page
+
+        show_page(Console(), job, page, cycle, since)
+        return
     from flows.history import show_report
 
     show_report(Console(), job, cycle, everybody=everybody)
