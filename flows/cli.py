@@ -13,6 +13,7 @@ from rich.text import Text
 
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
+from flows.cli_rehearse import rehearse
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ job_app = typer.Typer(name="job", help="Write and check job files.", no_args_is_
 app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
+app.command()(rehearse)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 
