@@ -48,7 +48,9 @@ from tasks.reconcile.target import TargetReader
 SUPERVISOR: Final = "Supervisor"
 """The target attribute that names the account of a person's manager."""
 WHY_GRANTED: Final = "People report to this account, so it is given the permission set that the job names for that."
-WHY_KEPT: Final = "It keeps the permission set for supervisors: whether nobody reports to it only a whole read can tell."
+WHY_KEPT: Final = (
+    "It keeps the permission set for supervisors: whether nobody reports to it only a whole read can tell."
+)
 _GROWING: Final = [Operation.CREATE.value, Operation.UPDATE.value, Operation.ENABLE.value]
 
 
@@ -95,9 +97,7 @@ def wished(accounts: Accounts, name: str | None) -> Accounts:
     return dataclasses.replace(accounts, **changed)
 
 
-def granted(
-    operations: pd.DataFrame, changes: pd.DataFrame, granting: Granting
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def granted(operations: pd.DataFrame, changes: pd.DataFrame, granting: Granting) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give the plan's frames with the permission set for everybody to whom this plan lets somebody report.
 
     Whoever holds it keeps it, unless everybody was read and nobody reports to them. A report waits for the row that

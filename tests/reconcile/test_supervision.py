@@ -1,4 +1,4 @@
-"""The permission set for supervisors: given where the job names one, before the report is written, never to strangers."""
+"""The permission set for supervisors: given where the job names one, before the report, never to strangers."""
 
 from __future__ import annotations
 
