@@ -151,7 +151,7 @@ class RepliconTarget(_Section):
     supervisor_permission_set: str | None = Field(
         default=None,
         min_length=1,
-        description="Permission set that linked accounts are given when somebody is to report to them and they lack it.",
+        description="Permission set that linked accounts are given when somebody is to report to them.",
     )
 
     @field_validator("sign_in", mode="before")

@@ -1,4 +1,4 @@
-"""The permission set without which Replicon takes nobody as a supervisor: given, where the job names it, to who needs it.
+"""The permission set without which Replicon takes nobody as a supervisor: given where the job names it.
 
 `plan` calls it. Only linked accounts are given anything; who reports to whom is decided by the mapping.
 """
