@@ -161,12 +161,13 @@ class Mirror:
     def _account(self, number: int, values: Values, numbers: Iterable[int]) -> Account:
         catalog = self.state.catalog
         one = {name: value for name, value in values.items() if isinstance(value, str) and value}
-        texts = {field: one[name] for name, field in _TEXTS.items() if name in one}
+        texts: dict[str, Any] = {"login": f"account-{number}", "first_name": "-", "last_name": "-"}
+        texts |= {field: one[name] for name, field in _TEXTS.items() if name in one}
         above = user_number(self._ours(one["Supervisor"])) if "Supervisor" in one else None
         sets = (catalog.find_permission_set({"name": name}) for name in values.get("PermissionSets") or ())
         return Account(
             number,
-            **{"login": f"account-{number}", "first_name": "-", "last_name": "-", **texts},
+            **texts,
             start=_date(one.get("StartDate")),
             end=_date(one.get("EndDate")),
             enabled=one.get("LoginEnabled", "True") == "True",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from deployments.sandbox.sandbox import Sandbox
 from flows.explain_on_demand import explain
@@ -93,7 +93,7 @@ def test_the_flow_leaves_the_same_as_an_artifact_and_writes_nothing(sandbox: San
     job, before = sandbox.job_file(tmp_path, name="told"), writes(sandbox)
     assert explain(str(job), ANN) in {"create", "update"}
     with get_client(sync_client=True) as client:
-        wanted = ArtifactFilter(key={"any_": ["provisioning-explanation-told"]})
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["provisioning-explanation-told"]))
         [artifact] = client.read_artifacts(artifact_filter=wanted)
     assert "[userPrincipalName]" in str(artifact.data)
     assert "5. What would happen now" in str(artifact.data)

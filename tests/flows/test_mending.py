@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from deployments.sandbox.sandbox import Sandbox
 from flows.drift import drift
@@ -130,8 +130,8 @@ def test_drift_is_shown_then_put_back_and_orphans_are_listed_and_never_touched(
 def artifact_of(key: str) -> str:
     """Give the latest artifact under a key."""
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=ArtifactFilter(key={"any_": [key]}))
-    return str(max(found, key=lambda one: one.created).data)
+        found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+    return str(max(found, key=lambda one: str(one.created)).data)
 
 
 def test_what_a_full_compare_found_is_an_artifact_of_its_run(company: Company) -> None:
