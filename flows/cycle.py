@@ -17,7 +17,7 @@ from tasks.connectors.microsoft_graph.errors import SignInError
 from tasks.connectors.replicon.errors import StopJobError
 from tasks.extract.assignments import extract_people
 from tasks.extract.changes import Since
-from tasks.job import FilesSource
+from tasks.job import FilesSource, Job
 from tasks.ledger.cycles import JobState
 from tasks.ledger.locks import LostLockError
 from tasks.ledger.source import Remember
@@ -46,6 +46,8 @@ FIRST_PLAN: Final = (
     "Look at the plan, then run the job again with the first plan applied."
 )
 """Why a first cycle holds everything."""
+_WHOLE_READ: Final = "whole_read_at"
+"""What the time of the last read of everybody is called beside what the source gives as its watermark."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +101,7 @@ def remember(parts: Parts, choice: CycleChoice) -> Memory:
     state, source, settings, now = ledger.job_state(job), ledger.source(job), settings_of(parts), ledger.now()
     facts = source.facts()
     upon = state.watermark if facts is not None and facts.settings == settings else None
-    kind = _kind(job, choice, state, upon, parts.mapping.digest)
-    leaving = ledger.leaving(job)
-    # Whoever is in their days of grace is looked at in every cycle: the day comes without a change.
-    again = sorted({*source.again(now), *leaving["source_id"]})
+    kind = _kind(parts, choice, state, upon, now)
     return Memory(
         kind=kind,
         first=state.watermark is None,
@@ -110,10 +109,10 @@ def remember(parts: Parts, choice: CycleChoice) -> Memory:
         links=ledger.links(job),
         skips=ledger.skips(job),
         last_complete=state.last_complete,
-        leaving=leaving,
+        leaving=ledger.leaving(job),
         history=ledger.history(job),
         settings=settings,
-        since=Since(upon, source, again) if kind is CycleKind.INCREMENTAL and upon else None,
+        since=Since(upon, source, source.again(now)) if kind is CycleKind.INCREMENTAL and upon else None,
     )
 
 
@@ -193,6 +192,20 @@ def to_remember(cycle: Cycle, extraction: Extraction, plan: Plan, outcomes: pd.D
     return Remember(extraction.update, cycle.memory.settings, unsettled.dropna().tolist())
 
 
+def watermark_of(cycle: Cycle, extraction: Extraction) -> Mapping[str, Any]:
+    """Give where the next cycle goes on from, with the time of the last read of everybody; empty when nowhere.
+
+    Change tracking tells nothing of a page that it passes over each time, so that a read of everybody must not be
+    too long ago: see `GraphSource.full_read_hours`.
+    """
+    if not extraction.watermark:
+        return extraction.watermark
+    since = cycle.memory.since
+    if extraction.whole or since is None:
+        return {**extraction.watermark, _WHOLE_READ: extraction.manifest.started_at.isoformat()}
+    return {**extraction.watermark, _WHOLE_READ: since.watermark.get(_WHOLE_READ)}
+
+
 def only_planned(plan: Plan) -> Plan:
     """Hold everything that the plan would do, because nobody has seen a plan of this job yet."""
     operations = plan.operations.copy()
@@ -242,7 +255,7 @@ def second_look(parts: Parts) -> Callable[[Sequence[str]], pd.DataFrame]:
 
 
 def _kind(
-    job: str, choice: CycleChoice, state: JobState, watermark: Mapping[str, Any] | None, mapping_digest: str
+    parts: Parts, choice: CycleChoice, state: JobState, watermark: Mapping[str, Any] | None, now: dt.datetime
 ) -> CycleKind:
     """Choose the kind of a cycle; `watermark` is null when there is none that can be built upon."""
     why_not = None
@@ -252,10 +265,24 @@ def _kind(
             if state.watermark is None
             else "reads its source in another way than the last cycle did, or from a source that tells no changes"
         )
-    elif state.mapping_digest not in (None, mapping_digest):
+    elif state.mapping_digest not in (None, parts.mapping.digest):
         why_not = "has another mapping than in the last cycle, which concerns everybody"
-    if choice is CycleChoice.INCREMENTAL and why_not is not None:
+    if choice is CycleChoice.INCREMENTAL:
+        if why_not is None:
+            return CycleKind.INCREMENTAL
         raise HeldError(
-            f"The job {job} {why_not}, so there is nothing to count changes from. Run an initial cycle first."
+            f"The job {parts.job.name} {why_not}, so there is nothing to count changes from. Run an initial cycle "
+            "first."
         )
-    return CycleKind.INITIAL if choice is CycleChoice.INITIAL or why_not is not None else CycleKind.INCREMENTAL
+    if choice is CycleChoice.INITIAL or why_not is not None or _is_old(watermark or {}, parts.job, now):
+        return CycleKind.INITIAL
+    return CycleKind.INCREMENTAL
+
+
+def _is_old(watermark: Mapping[str, Any], job: Job, now: dt.datetime) -> bool:
+    """Tell whether everybody was read longer ago than the job allows."""
+    if isinstance(job.source, FilesSource):
+        return False
+    read_at = watermark.get(_WHOLE_READ)
+    allowed = dt.timedelta(hours=job.source.full_read_hours)
+    return read_at is None or now - dt.datetime.fromisoformat(read_at) > allowed

@@ -21,10 +21,12 @@ from flows.cycle import (
     only_planned,
     second_look,
     to_remember,
+    watermark_of,
 )
 from flows.history import facts_of
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
+from flows.progress_artifacts import progress_artifacts
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
 from tasks.load.task import load_task
@@ -53,11 +55,15 @@ def provision(
         plan_file: Path of a saved plan. Exactly that plan is carried out, with what was decided about it; it is
             refused when it no longer fits.
     """
-    parts, progress = open_parts(Path(job_file)), current()
+    parts = open_parts(Path(job_file))
     job, mapping = parts.job, parts.mapping
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
     _rename(f"{job.name} · running")
-    with parts.ledger, holding(parts, cycle, str(flow_run.id or "")) as held:
+    with (
+        parts.ledger,
+        holding(parts, cycle, str(flow_run.id or "")) as held,
+        progress_artifacts(job.name, current()) as progress,
+    ):
         memory = held.memory
         extraction = extract_assignments_task(
             job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
@@ -103,7 +109,7 @@ def provision(
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
         seen = approved is not None or apply_first_plan or not memory.first
         carried_out = seen and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
-        read = Read(extraction.watermark, to_remember(held, extraction, plan, outcomes))
+        read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
         _end(parts, held, plan, told, read if carried_out else None)
     _rename(f"{facts.title} · {told.verdict.sentence}")
     return Completed(message=told.verdict.sentence, data=told)

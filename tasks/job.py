@@ -108,6 +108,15 @@ class GraphSource(_Section):
     ca_file: Path | None = Field(default=None, description="CA certificates (PEM) to trust besides the usual ones.")
     graph_url: Url = "https://graph.microsoft.com"
     login_url: Url = "https://login.microsoftonline.com"
+    attempts: int = Field(
+        default=7,
+        ge=1,
+        le=12,
+        description="How often a read that fails for the moment is tried in all.",
+    )
+    full_read_hours: float = Field(
+        default=24, gt=0, description="How old the last read of everybody may be; then a cycle reads everybody again."
+    )
 
     @model_validator(mode="after")
     def _one_credential(self) -> Self:
