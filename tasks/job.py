@@ -53,7 +53,7 @@ class SecretReference(_Section):
     def _exactly_one(self) -> Self:
         if sum(place is not None for place in (self.env, self.file, self.block)) != 1:
             raise ValueError("name exactly one of `env: VARIABLE`, `file: PATH` and `block: TYPE/NAME`")
-        if self.block is None and "field" in self.model_fields_set:
+        if self.block is None and self.field != "value":
             raise ValueError("`field` belongs to a `block`; remove it")
         return self
 

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from deployments.sandbox.sandbox import Sandbox
-from flows.explain_on_demand import explain
 from tests.flows.actual import accounts
 from tests.flows.conftest import Ended, Sandboxes
 from tests.flows.running import ledger_of, run_cycle, writes
@@ -87,14 +84,3 @@ def test_the_clause_that_decides_is_named_with_what_the_person_has(
     held = {line.split("EQUALS")[0].strip(): line for line in told.out.splitlines() if " has " in line}
     assert ("does not hold" in held["givenName"], '"Ann"' in held["givenName"]) == (True, True)
     assert ("does not hold" in held["surname"], " holds " in held["surname"]) == (False, True)
-
-
-def test_the_flow_leaves_the_same_as_an_artifact_and_writes_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
-    job, before = sandbox.job_file(tmp_path, name="told"), writes(sandbox)
-    assert explain(str(job), ANN) in {"create", "update"}
-    with get_client(sync_client=True) as client:
-        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["provisioning-explanation-told"]))
-        [artifact] = client.read_artifacts(artifact_filter=wanted)
-    assert "[userPrincipalName]" in str(artifact.data)
-    assert "5. What would happen now" in str(artifact.data)
-    assert writes(sandbox) == before
