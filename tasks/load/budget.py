@@ -26,6 +26,8 @@ LONGEST_PAUSE: Final = 10 * PROBE_EVERY
 """The same once it has stood that test several times."""
 STEP_SHARE: Final = 50
 """The largest step up is this part of a limit."""
+FIRST_STEP: Final = 200
+"""The first step up is this part of a limit, or one call."""
 SMALL_STEP: Final = 8
 """The largest step up of small limits."""
 LONGEST_RAISE: Final = 10
@@ -82,7 +84,8 @@ class Meter:
     closed_until: float = 0.0
     raise_at: float = 0.0
     raise_wait: float = 0.0
-    step: int = 1
+    step: int = 0
+    """By how many calls a limit was exceeded last, and it was none; 0 when it turned out to be one."""
     deaf_until: float = 0.0
     """Refusals until then belong to a limit that was exceeded on purpose."""
     raising: tuple[float, int, float] | None = None
@@ -120,6 +123,8 @@ class Meter:
         for window, limit in self.limits.items():
             room = self._allowed(window, limit) - self.used(window, now)
             if room <= 0 and self.raising is None and now >= self.raise_at:
+                step = max(2 * self.step, limit // FIRST_STEP, 1)
+                self.step = min(step, max(SMALL_STEP, limit // STEP_SHARE))
                 self.raising = window, limit + self.step, now + max(1.0, window / 10)
                 room += self.step
             if room < free:
@@ -136,7 +141,8 @@ class Meter:
 
     def _accept(self, moment: float, count: int, now: float) -> None:
         self.calls.add(moment, count)
-        seen = {window: self.calls.count(window, now) for window in RUNGS}
+        # A little less than the window: calls are counted for longer than the target does.
+        seen = {window: self.calls.count(window - min(_SOON, window / 4), now) for window in RUNGS}
         self.most = {window: max(self.most.get(window, 0), number) for window, number in seen.items()}
         trial = self.trial
         if trial is not None and trial.asked_at is not None and moment >= trial.asked_at:
@@ -144,13 +150,11 @@ class Meter:
         for window, limit in self.limits.items():
             self.limits[window] = max(limit, seen[window])
         if self.raising is not None and seen[self.raising[0]] >= self.raising[1]:
-            limit = self.limits[self.raising[0]]
-            self.step = min(2 * self.step, max(SMALL_STEP, limit // STEP_SHARE))
             self.raising, self.raise_at, self.raise_wait = None, now, 0.0
 
     def _settle(self, trial: Trial, seen: Mapping[float, int], now: float) -> None:
         """End the search: what is blamed explains all that happened, unless its window let more through by now."""
-        self.trial, self.step = None, 1
+        self.trial, self.step = None, 0
         if trial.window is None:
             return
         if seen[trial.window] > self.limits[trial.window]:
@@ -161,10 +165,12 @@ class Meter:
         assert report.refused_at is not None
         self.told_to_wait = report.retry_after or 0.0
         self.closed_until = max(self.closed_until, now + self.told_to_wait)
+        if self.raising is not None or report.refused_at <= self.deaf_until:
+            self.closed_until = max(self.closed_until, now + _SOON)
         if self.raising is not None:
             window = self.raising[0]
             self.raise_wait = min(max(2 * self.raise_wait, window), LONGEST_RAISE * window)
-            self.raising, self.raise_at, self.step = None, now + self.raise_wait, 1
+            self.raising, self.raise_at, self.step = None, now + self.raise_wait, 0
             self.deaf_until = now + 1.0
         elif self.refused_at is None and report.refused_at > self.deaf_until:
             self.refused_at = report.refused_at

@@ -29,12 +29,15 @@ from tasks.load.patience import Patience, Stop
 from tasks.load.prepare import Ready, SecondLook, make_ready
 from tasks.load.schedule import Schedule
 from tasks.load.send import Sender, Sent
+from tasks.load.speed import Speed
 from tasks.load.verify import Finding, read_back
 from tasks.load.work import SUPERVISOR, Item
 from tasks.model import Operation, Progress, silent
 
 READY_TOGETHER: Final = 20
 """How many operations are made ready in one go: few, so that the second look is fresh, and what Graph reads at once."""
+GATHERING: Final = 0.02
+"""Seconds for which news are gathered before they are recorded together."""
 READ_BACK_TOGETHER: Final = 200
 """How many accounts are read back in one go; one bulk read holds them."""
 READ_BACK_AFTER: Final = 2.0
@@ -80,6 +83,7 @@ class Execution:
         self._claimed: dict[str, str] = {}
         self._silent_in_a_row = 0
         self._total = schedule.total
+        self._speed = Speed(time.monotonic())
 
     def resume(self, items: Sequence[Item]) -> None:
         """Take over operations whose journal rows an earlier run left: sent ones are sent again, others read back."""
@@ -116,6 +120,7 @@ class Execution:
             try:
                 while self._advance(senders, readers):
                     self._take_news()
+                self._setting.pace.flush()
             except BaseException:
                 self._stop.order("the run failed")
                 raise
@@ -137,6 +142,9 @@ class Execution:
         news = []
         if self._preparing or self._sending or self._reading:
             news.append(self._news.get())
+        if self._sending > self._setting.workers:
+            # More waits to be sent than can be under way: nobody idles while news gather into one transaction.
+            time.sleep(GATHERING)
         while not self._news.empty():
             news.append(self._news.get())
         self._look_up_holders(
@@ -403,7 +411,8 @@ class Execution:
         self._moves.endings.append(ending)
         self.endings.append(ending)
         self._schedule.settled(ending.change.source_id)
-        self._setting.progress("load", len(self.endings), self._total, "")
+        done = len(self.endings)
+        self._setting.progress("load", done, self._total, self._speed.told(done, self._total, time.monotonic()))
 
     def _record(self) -> None:
         """Write what has happened to the journal, in one transaction, before anything that follows from it leaves."""

@@ -108,10 +108,10 @@ class Pace:
                 # Whoever is next asks the budget first.
                 self._permits[operation] = 0
                 self._ask_again[operation] = 0.0
+                self._changed.notify_all()
             else:
                 moment = round(now, 1)
                 report.accepted[moment] = report.accepted.get(moment, 0) + 1
-            self._changed.notify_all()
 
     def flush(self) -> None:
         """Give back the permits that are left, and tell what has not been told."""

@@ -52,11 +52,11 @@ class Sender:
         operation = f"{prepared.service}.{prepared.operation}"
         attempts, gives_up, pauses = 0, 0.0, iter(self._patience.again)
         unknown: RepliconError | None = None
-        while self._pace.turn(operation):
-            attempts += 1
+        while not self._stop.given:
             try:
-                written = self._sent(prepared)
+                written = self._sent(operation, prepared)
             except RepliconError as error:
+                attempts += 1
                 step = after(error, item.operation)
                 if step is Next.WAIT:
                     now = time.monotonic()
@@ -73,14 +73,22 @@ class Sender:
                 else:
                     return Sent(attempts, error=error)
                 return Sent(attempts, error=unknown or error, unknown=unknown is not None)
-            return Sent(attempts, written=written)
+            if written is None:
+                break
+            return Sent(attempts + 1, written=written)
         return Sent(attempts, error=unknown, unknown=unknown is not None)
 
-    def _sent(self, prepared: Prepared) -> Written:
-        """Send it in a lane of its own; answers teach how many lanes there can be."""
+    def _sent(self, operation: str, prepared: Prepared) -> Written | None:
+        """Send it once, in a lane of its own and with a permit; null when the order to stop came first.
+
+        The lane comes first, so that no permit is out for long: a refusal makes those that are out worthless.
+        """
+        took: float | None = None
         self._lanes.take()
-        began, took = time.monotonic(), None
         try:
+            if not self._pace.turn(operation):
+                return None
+            began = time.monotonic()
             written = self._target.send(prepared)
             took = time.monotonic() - began
             return written

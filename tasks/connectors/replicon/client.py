@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import importlib.metadata
 import re
 import threading
@@ -265,6 +266,7 @@ def _parsed(body: bytes) -> tuple[Any, bool]:
         return None, False
 
 
+@functools.cache
 def _version() -> str:
     try:
         return importlib.metadata.version("replicon-provisioning")

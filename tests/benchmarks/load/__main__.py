@@ -1,4 +1,4 @@
-"""Measure load: python -m tests.benchmarks.load [--people 10000] [--limit 1000]. Gives a line of JSON a round."""
+"""Measure load: python -m tests.benchmarks.load [--people 10000] [--limit 1000]. It gives a line of JSON a round."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tasks.job import Job, Load
 from tasks.ledger.ledger import Ledger
 from tasks.load.apply import apply_plan
 from tasks.model import CHANGE_COLUMNS, OPERATION_COLUMNS, CycleKind, Decision, Operation, Plan, Situation, conform
@@ -25,12 +26,12 @@ TEAM = 8
 """How many people each supervisor has."""
 
 
-def creates(cycle_id: str, people: int) -> Plan:
-    """Give a plan that creates so many accounts with what a mapping usually writes, below each other in teams."""
-    number = pd.Series(np.arange(people), dtype="int64").astype("string")
+def creates(cycle_id: str, people: int, first: int) -> Plan:
+    """Give a plan that creates so many accounts, numbered from `first`, in teams, with what mappings usually write."""
+    number = pd.Series(np.arange(first, first + people), dtype="int64").astype("string")
     source = "person-" + number
     above = pd.Series((np.arange(people) - 1) // TEAM)
-    supervisor = ("person-" + above.astype("string")).where(above.ge(0))
+    supervisor = ("person-" + (above + first).astype("string")).where(above.ge(0))
     leads = pd.Series(np.arange(people)).isin(above)
     login = source + "@acme.test"
     written = {
@@ -76,31 +77,36 @@ def creates(cycle_id: str, people: int) -> Plan:
     )
 
 
-def measure(people: int, limit: int | None, ledger_url: str, folder: Path, workers: int | None) -> dict[str, Any]:
-    """Create the accounts in a fresh Replicon; give the seconds, and what Replicon saw."""
-    with Served(LATENCY, limit) as served, Ledger.open(ledger_url) as ledger:
-        job = job_of(served.discovery_url, folder / "password", **({} if workers is None else {"workers": workers}))
-        cycle_id = ledger.begin_cycle(job.name, CycleKind.INITIAL)
-        plan = creates(cycle_id, people)
-        began, worked = time.perf_counter(), time.process_time()
-        outcomes = apply_plan(plan, target_of(job), ledger, job, second_look=None)
-        took, worked = time.perf_counter() - began, time.process_time() - worked
-        ledger.end_cycle(cycle_id, "completed")
+def measure(served: Served, ledger: Ledger, job: Job, people: int, first: int) -> dict[str, Any]:
+    """Create accounts, numbered from `first`; give the seconds, and what the Replicon saw of it."""
+    cycle_id = ledger.begin_cycle(job.name, CycleKind.INITIAL)
+    plan = creates(cycle_id, people, first)
+    before = served.seen()
+    began, worked = time.perf_counter(), time.process_time()
+    outcomes = apply_plan(plan, target_of(job), ledger, job, second_look=None)
+    took, worked = time.perf_counter() - began, time.process_time() - worked
+    ledger.end_cycle(cycle_id, "completed")
     assert outcomes["status"].eq("success").sum() == people, outcomes["reason"].value_counts()
-    return {"people": people, "limit": limit, "seconds": round(took, 1), "cpu_seconds": round(worked, 1), "served": served.seen}
+    seen = {name: round(count - before[name], 1) for name, count in served.seen().items()}
+    return {"seconds": round(took, 1), "cpu_seconds": round(worked, 1), **seen}
 
 
 def main() -> None:
-    """Measure as often as asked, each round with a Replicon and people of its own, and print the results."""
+    """Create as many accounts twice, the second time with what was learned the first time, and print the results."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--limit", type=int, help="requests that Replicon lets through in a rolling minute")
-    parser.add_argument("--workers", type=int, help="`load.workers` of the job; its default when not given")
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        url = f"sqlite:///{folder / 'ledger.db'}"
-        print(json.dumps(measure(options.people, options.limit, url, folder, options.workers)), flush=True)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        Served(LATENCY, options.limit) as served,
+        Ledger.open(f"sqlite:///{name}/ledger.db") as ledger,
+    ):
+        job = job_of(served.discovery_url, Path(name) / "password", workers=Load().workers)
+        for number in range(options.rounds):
+            result = measure(served, ledger, job, options.people, number * options.people)
+            print(json.dumps({"round": number + 1, "limit": options.limit, **result}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A Replicon in a process of its own, for measuring: `python -m tests.benchmarks.load.served LATENCY [LIMIT]`.
 
-It says where it is as a line of JSON; at the end of its standard input it tells what it saw, as another line.
+It says where it is as a line of JSON, and for each line on its standard input what it has seen by then.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ from tests.load.rig import replicon
 
 
 class Served:
-    """Starts such a process. `seen` is what it saw, known at the end: requests, refused ones, users, CPU seconds.
-
-    Every request takes `latency` seconds; `limit`, if given, is how many it lets through in a rolling minute.
-    """
+    """Starts such a process. Every request takes `latency` seconds; `limit`, if given, is how many pass in a minute."""
 
     def __init__(self, latency: float, limit: int | None) -> None:
         more = [] if limit is None else [str(limit)]
@@ -29,7 +26,13 @@ class Served:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.discovery_url: str = json.loads(self._process.stdout.readline())["discovery_url"]
-        self.seen: dict[str, Any] = {}
+
+    def seen(self) -> dict[str, Any]:
+        """Give requests, refused ones, users and CPU seconds so far."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(file=self._process.stdin, flush=True)
+        return dict(json.loads(self._process.stdout.readline()))
 
     def __enter__(self) -> Self:
         return self
@@ -38,9 +41,7 @@ class Served:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.close()
-        self.seen = json.loads(self._process.stdout.readline() or "{}")
         self._process.wait()
 
 
@@ -53,14 +54,14 @@ def main() -> None:
         server.faults.add("replicon:*", FaultKind.LATENCY, seconds=float(sys.argv[1]))
         gc.freeze()
         print(json.dumps({"discovery_url": server.url("discovery")}), flush=True)
-        sys.stdin.read()
-        seen = {
-            "requests": sum(count for name, count in server.requests.items() if name.startswith("replicon:")),
-            "refused": 0 if limited is None else server.faults.struck(limited),
-            "users": len(state.accounts),
-            "cpu_seconds": round(time.process_time(), 1),
-        }
-        print(json.dumps(seen), flush=True)
+        for _ in sys.stdin:
+            seen = {
+                "requests": sum(count for name, count in server.requests.items() if name.startswith("replicon:")),
+                "refused": 0 if limited is None else server.faults.struck(limited),
+                "users": len(state.accounts),
+                "served_cpu_seconds": time.process_time(),
+            }
+            print(json.dumps(seen), flush=True)
 
 
 if __name__ == "__main__":
