@@ -278,10 +278,14 @@ class Drift(_Section):
 
 
 class Load(_Section):
-    """How fast Replicon is written to: concurrent calls, and a cap on calls a minute."""
+    """How fast Replicon is called."""
 
-    workers: int = Field(default=8, ge=1, le=64)
-    requests_per_minute: int | None = Field(default=None, ge=1)
+    workers: int = Field(
+        default=32, ge=1, le=64, description="Writes under way at once, at most; as many as keep answers quick are."
+    )
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="Calls in any minute, reads included, at most; fewer if Replicon refuses some."
+    )
 
 
 class Ledger(_Section):

@@ -9,12 +9,24 @@ import datetime as dt
 import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 import pandas as pd
 
-from tasks.ledger import activities, administration, cycles, escrow, journal, leaving, links, locks, plans, source
+from tasks.ledger import (
+    activities,
+    administration,
+    budgets,
+    cycles,
+    escrow,
+    journal,
+    leaving,
+    links,
+    locks,
+    plans,
+    source,
+)
 from tasks.ledger.cycles import JobState, JobStatus
 from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
@@ -23,6 +35,8 @@ from tasks.ledger.plans import SavedPlan
 from tasks.ledger.records import Moves, Request
 from tasks.ledger.source import Remember, SourceMemory
 from tasks.model import Approval, CycleKind, Decision, HeldError, History, Manifest, ResetScope
+
+_Given = TypeVar("_Given")
 
 
 def utc_now() -> dt.datetime:
@@ -199,6 +213,17 @@ class Ledger:
         with self._database.writing() as connection:
             locks.check(connection, cycles.job_of(connection, cycle_id), cycle_id)
             cycles.change_kind(connection, cycle_id, kind)
+
+    def exchange_budget(self, target: str, exchange: Callable[[str | None], tuple[str, _Given]]) -> _Given:
+        """Let `exchange` turn the state of a budget (null at first) into the next one; give what else it gives.
+
+        One short transaction, in which nobody else sees the budget.
+        """
+        with self._database.writing() as connection:
+            now = self._clock()
+            state, given = exchange(budgets.take(connection, target, now))
+            budgets.put(connection, target, state, now)
+            return given
 
     def source(self, job: str) -> SourceMemory:
         """Give what `job` remembers of its source."""

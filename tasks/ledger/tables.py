@@ -319,3 +319,12 @@ UNSETTLED: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 """One row a person whose operation was held, staged or not come to: looked at again whether or not they change."""
+
+BUDGETS: Final = sa.Table(
+    "budgets",
+    METADATA,
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+)
+"""One row a target: the calls made of late, the permits out, and the rate limits found, as JSON."""

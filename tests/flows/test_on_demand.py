@@ -45,7 +45,7 @@ def artifact(job: str) -> str:
 def test_nothing_is_written_unless_asked(sandbox: Sandbox, tmp_path: Path) -> None:
     job, before = sandbox.job_file(tmp_path, name="looked"), writes(sandbox)
     state = provision_on_demand(str(job), [ANN, BOB], return_state=True)
-    assert state.message.startswith("Nothing was written.")
+    assert str(state.message).startswith("Nothing was written.")
     told = artifact("looked")
     assert ("[userPrincipalName]" in told, f"Why: {ANN}" in told, f"Why: {BOB}" in told) == (True, True, True)
     assert "5. What would happen now" in told
