@@ -25,6 +25,10 @@ def on_demand(
 
     Example: provision on-demand acme.yaml ada@acme.example bob@acme.example --write
     """
+    if write:
+        from flows.provision_on_demand import write_on_demand
+
+        raise typer.Exit(write_on_demand(Console(), job, people))
     from flows.on_demand import show_on_demand
 
-    raise typer.Exit(show_on_demand(Console(), job, people, write=write))
+    raise typer.Exit(show_on_demand(Console(), job, people))

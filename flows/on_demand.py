@@ -1,20 +1,17 @@
-"""Provisioning on demand as the command line runs it: explained without Prefect, written by the flow."""
+"""A few people on demand, explained without Prefect and without a write; `provision_on_demand` is the flow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from rich.console import Console
 
 from flows.explain import explained
 from flows.explain_shown import print_explanation
-from flows.history import activities_of_cycle
 from flows.parts import open_parts
 from tasks.model import BadInputError, ExitCode
-from tasks.report.cycle import Told
-from tasks.report.terminal import activity_report
 
 MOST: Final = 5
 """How many people at once: more is a cycle's work."""
@@ -31,27 +28,12 @@ def named(people: Sequence[str]) -> list[str]:
     return asked
 
 
-def show_on_demand(console: Console, job_file: Path, people: Sequence[str], *, write: bool) -> int:
-    """Print the five steps for each of `people`, or with `write` the report of what was done; give the exit code."""
+def show_on_demand(console: Console, job_file: Path, people: Sequence[str]) -> int:
+    """Print the five steps for each of `people`; nothing is written. Give the exit code as a plan's."""
     asked = named(people)
-    if write:
-        return _written(console, job_file, asked)
     parts = open_parts(job_file)
     with parts.ledger:
         found = [explained(parts, name) for name in asked]
     for one in found:
         print_explanation(console, one)
     return ExitCode.PENDING if any(one.plan.writes.any() for one in found) else ExitCode.DONE
-
-
-def _written(console: Console, job_file: Path, people: Sequence[str]) -> int:
-    # Prefect takes seconds to import, and explaining needs none of it.
-    from flows.provision_on_demand import provision_on_demand
-
-    state = provision_on_demand(str(job_file), list(people), True, return_state=True)
-    # The flow gives its final state; its result is the data in that state.
-    told = cast(Told, state.result())
-    parts = open_parts(job_file)
-    with parts.ledger:
-        console.print(activity_report(activities_of_cycle(parts.job, told.facts.cycle_id), told))
-    return told.verdict.exit_code

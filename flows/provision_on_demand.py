@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import pandas as pd
 from prefect import flow
@@ -12,15 +12,19 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
+from rich.console import Console
 
 from flows.by_hand import by_hand, carry_out
 from flows.cycle import second_look
 from flows.explain import explained
 from flows.explain_shown import Explanation, why_markdown
+from flows.history import activities_of_cycle
 from flows.on_demand import MOST, named
 from flows.parts import Parts, open_parts
+from tasks.job import load_job
 from tasks.model import Plan
 from tasks.report.cycle import Told
+from tasks.report.terminal import activity_report
 
 
 @flow(name="provision-on-demand")
@@ -50,6 +54,15 @@ def provision_on_demand(
             _keep(parts, found)
             told = carry_out(parts, held, together([one.plan for one in found]), second_look(parts))
     return Completed(message=told.verdict.sentence, data=told)
+
+
+def write_on_demand(console: Console, job_file: Path, people: Sequence[str]) -> int:
+    """Provision `people`, print the report of what was done and give the exit code."""
+    state = provision_on_demand(str(job_file), named(people), True, return_state=True)
+    # The flow gives its final state; its result is the data in that state.
+    told = cast(Told, state.result())
+    console.print(activity_report(activities_of_cycle(load_job(job_file), told.facts.cycle_id), told))
+    return told.verdict.exit_code
 
 
 def together(plans: Sequence[Plan]) -> Plan:
