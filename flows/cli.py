@@ -13,6 +13,7 @@ from rich.text import Text
 
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
+from flows.cli_retry import add_retry
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ job_app = typer.Typer(name="job", help="Write and check job files.", no_args_is_
 app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
+add_retry(app)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 
@@ -77,6 +79,10 @@ def run(
     apply: Annotated[
         bool, typer.Option("--apply", help="Carry out a job's very first plan, which otherwise waits to be seen.")
     ] = False,
+    scheduled: Annotated[
+        bool,
+        typer.Option("--scheduled", help="Started by a schedule: ends well when another cycle runs or the job rests."),
+    ] = False,
 ) -> None:
     """Run one provisioning cycle of a job and show its activity report.
 
@@ -84,7 +90,7 @@ def run(
     """
     from flows.run import run_cycle
 
-    raise typer.Exit(run_cycle(Console(), job, cycle, apply_first_plan=apply))
+    raise typer.Exit(run_cycle(Console(), job, cycle, apply_first_plan=apply, scheduled=scheduled))
 
 
 @app.command()

@@ -29,7 +29,7 @@ from tasks.load.schedule import Schedule
 from tasks.load.send import Sender, Sent
 from tasks.load.verify import Finding, read_back
 from tasks.load.work import SUPERVISOR, Item
-from tasks.model import Operation, Progress, silent
+from tasks.model import Operation, Progress, QuarantineReason, silent
 
 READY_TOGETHER: Final = 20
 """How many operations are made ready in one go: few, so that the second look is fresh, and what Graph reads at once."""
@@ -328,7 +328,7 @@ class Execution:
                 self._stop.order(f"{self._silent_in_a_row} requests in a row were not answered, the last one: {error}")
         if following is policy.Next.STOP:
             self._stop.order(f"no request can succeed: {error}")
-            self._setting.ledger.quarantine(self._setting.job, "EncounteredQuarantineException", str(error))
+            self._setting.ledger.quarantine(self._setting.job, QuarantineReason.EXCEPTION, str(error))
         if following is policy.Next.GONE and item.done is None:
             self._end(outcome.gone(item, error, self._now()))
         elif following is policy.Next.DISABLE:
