@@ -158,7 +158,7 @@ def holding(parts: Parts, choice: CycleChoice, flow_run_id: str = "", *, schedul
         raise PassedOverError(str(error)) if scheduled else error from error
     try:
         # What an earlier run left open decides who is linked, so it comes before anything is read.
-        settle(parts.target, ledger, parts.job, cycle_id)
+        settle(parts.target, ledger, parts.job, cycle_id, patience=parts.patience)
         memory = remember(parts, choice)
         ledger.change_kind(cycle_id, memory.kind)
         yield Cycle(cycle_id, memory)

@@ -17,6 +17,7 @@ from tasks.connectors.replicon.client import RepliconClient
 from tasks.connectors.replicon.users import RepliconUsers
 from tasks.job import Job, load_job
 from tasks.ledger.ledger import Ledger
+from tasks.load.patience import Patience
 from tasks.model import STRING
 from tasks.reconcile.protection import read_for
 from tasks.transform.mapping import AttributeMapping
@@ -36,6 +37,8 @@ class Parts:
     directory: Directory
     target: RepliconUsers
     ledger: Ledger
+    patience: Patience = dataclasses.field(default_factory=Patience)
+    """How long load waits and how often it tries."""
 
 
 def open_parts(job_file: Path) -> Parts:

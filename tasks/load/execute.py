@@ -172,6 +172,9 @@ class Execution:
             and len(self._prepared) + self._preparing * READY_TOGETHER < ahead
         ):
             items = self._claimed_of(self._schedule.take(READY_TOGETHER))
+            under_way = self._preparing or self._sending or self._reading or self._prepared or self._answered
+            if not (items or self._schedule or under_way):
+                self._schedule.release()
             if not items:
                 continue
             for item in items:
