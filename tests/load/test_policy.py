@@ -58,7 +58,7 @@ def test_every_code_that_load_gives_is_explained_in_the_report() -> None:
 
 
 def test_what_stops_a_job_is_never_retried_on_its_own_and_what_may_pass_is() -> None:
-    assert STOPPING_CODES == {"InvalidDomain", "NotPermitted", "Unauthorized"}
+    assert {"InvalidDomain", "NotPermitted", "Unauthorized"} == STOPPING_CODES
     assert not STOPPING_CODES & PASSING
     again = {TRAITS[kind].error_code for kind, (step, _) in SAME.items() if step in {Next.WAIT, Next.AGAIN, Next.GONE}}
     assert again <= PASSING
