@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,8 +12,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from flows.cli_deploy import deploy_app
+from flows.cli_lifecycle import lifecycle_app
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
+from flows.cli_rehearse import rehearse
 from flows.cli_retry import add_retry
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
@@ -28,6 +32,9 @@ app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
 add_retry(app)
+app.add_typer(lifecycle_app)
+app.add_typer(deploy_app)
+app.command()(rehearse)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 
@@ -77,7 +84,11 @@ def run(
     job: JobFile,
     cycle: Annotated[CycleChoice, typer.Option(help="What the cycle reads.")] = CycleChoice.AUTOMATIC,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Carry out a job's very first plan, which otherwise waits to be seen.")
+        bool,
+        typer.Option(
+            "--apply",
+            help="Carry out a plan that otherwise waits to be seen: a first one, or one of a changed mapping or scope.",
+        ),
     ] = False,
     scheduled: Annotated[
         bool,
@@ -212,11 +223,22 @@ def report(
     job: JobFile,
     cycle: Annotated[str, typer.Option(help="Id of a cycle, or its first characters; the latest if not given.")] = "",
     everybody: Annotated[bool, typer.Option("--all", help="Show everybody, however many.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML file instead, to read and to send on.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="With --html: all cycles that began since then (UTC).", show_default=False)
+    ] = None,
 ) -> None:
     """Show the activity report of a cycle: who was created, updated, disabled, skipped or failed, and why.
 
-    Example: provision report acme.yaml
+    Example: provision report acme.yaml --html november.html --since 2026-11-01
     """
+    if page is not None:
+        from flows.report_pages import show_page
+
+        show_page(Console(), job, page, cycle, since)
+        return
     from flows.history import show_report
 
     show_report(Console(), job, cycle, everybody=everybody)

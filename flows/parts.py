@@ -15,11 +15,11 @@ from tasks.connectors.directory import Directory
 from tasks.connectors.replicon.attributes import TARGET_ATTRIBUTES
 from tasks.connectors.replicon.client import RepliconClient
 from tasks.connectors.replicon.users import RepliconUsers
-from tasks.job import Job, load_job
+from tasks.job import Job, SecretReference, load_job
 from tasks.ledger.ledger import Ledger
 from tasks.load.patience import Patience
 from tasks.model import STRING
-from tasks.reconcile.protection import read_for
+from tasks.reconcile import protection, supervision
 from tasks.transform.mapping import AttributeMapping
 from tasks.transform.schema import load_mapping
 from tasks.transform.schema_model import FlowAction
@@ -61,16 +61,27 @@ def open_parts(job_file: Path) -> Parts:
     )
 
 
+def _block(name: str, field: str) -> str:
+    """Read a field of a Prefect block; Prefect is imported by jobs that keep secrets there, and by no others."""
+    from flows.blocks import read_block
+
+    return read_block(name, field)
+
+
+SecretReference.reads_blocks = _block
+
+
 def open_mapping(job: Job) -> AttributeMapping:
     """Load the job's mapping against the attributes that a Replicon account can have."""
     return load_mapping(job.mapping, TARGET_ATTRIBUTES)
 
 
 def open_target(job: Job, mapping: AttributeMapping) -> RepliconUsers:
-    """Give the accounts of the job's Replicon tenant, with what the mapping writes and what the guards judge by."""
+    """Give the accounts of the job's Replicon tenant, with what the mapping writes and what plans are judged by."""
     # Look-ups go on beside the writers.
     client = RepliconClient(job.target, connections=job.load.workers + 8)
-    return RepliconUsers(client, frozenset(mapping.by_name) | read_for(job.guards))
+    read = protection.read_for(job.guards) | supervision.read_for(job.target)
+    return RepliconUsers(client, frozenset(mapping.by_name) | read)
 
 
 def taken_in(target: RepliconUsers) -> Callable[[str, pa.Array], pa.Array]:

@@ -15,16 +15,20 @@ from flows.cycle import (
     Cycle,
     PassedOverError,
     Read,
+    allowed_once,
     as_read,
     holding,
     note_leaving,
     only_planned,
     second_look,
     to_remember,
+    unseen,
+    watermark_of,
 )
 from flows.history import facts_of
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
+from flows.progress_artifacts import progress_artifacts
 from flows.quarantine import judge_quarantine
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
@@ -55,8 +59,8 @@ def provision(
     Args:
         job_file: Path of the job file (YAML), as the worker sees it.
         cycle: Automatic reads changes only, or everything when it has to; initial reads everything.
-        apply_first_plan: A job's very first cycle only plans, so that a person sees the plan before anything is
-            written. Switch this on to carry it out at once.
+        apply_first_plan: A job's very first cycle, and the first one after its mapping or its scope has changed, only
+            plans, so that a person sees the plan before anything is written. Switch this on to carry it out at once.
         plan_file: Path of a saved plan. Exactly that plan is carried out, with what was decided about it; it is
             refused when it no longer fits.
     """
@@ -72,11 +76,16 @@ def provision(
 
 def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_file: str) -> Told:
     """Carry a cycle out, from reading to reporting; raises `PassedOverError` when a schedule asks in vain."""
-    job, mapping, progress = parts.job, parts.mapping, current()
+    job, mapping = parts.job, parts.mapping
     scheduled = SCHEDULED in (flow_run.tags or [])
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
     _rename(f"{job.name} · running")
-    with parts.ledger, holding(parts, cycle, str(flow_run.id or ""), scheduled=scheduled) as held:
+    with (
+        parts.ledger,
+        holding(parts, cycle, str(flow_run.id or ""), scheduled=scheduled) as held,
+        progress_artifacts(job.name, current()) as progress,
+    ):
+        parts = allowed_once(parts)
         memory = held.memory
         extraction = extract_assignments_task(
             job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
@@ -97,7 +106,7 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
             memory.links,
             memory.skips,
             parts.target,
-            job,
+            parts.job,
             cycle_id=held.cycle_id,
             kind=held.memory.kind,
             manifest=extraction.manifest,
@@ -107,10 +116,11 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
             history=memory.history,
             progress=progress,
         )
+        first_look = None if approved is not None or apply_first_plan else unseen(memory, plan)
         if approved is not None:
             plan = approved.carried_out(parts, plan)
-        elif memory.first and not apply_first_plan:
-            plan = only_planned(plan)
+        elif first_look is not None:
+            plan = only_planned(plan, first_look)
         # By its annotations a frame passes for a coroutine, which Prefect's tasks may give.
         outcomes = cast(
             pd.DataFrame,
@@ -120,9 +130,8 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
         facts = facts_of(parts, held, plan)
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
-        seen = approved is not None or apply_first_plan or not memory.first
-        carried_out = seen and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
-        read = Read(extraction.watermark, to_remember(held, extraction, plan, outcomes))
+        carried_out = first_look is None and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
+        read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
         _end(parts, held, plan, told, read if carried_out else None)
     return told
 
@@ -139,6 +148,7 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -
         counts={group.value: count for group, count in told.verdict.counts.items()},
         message=told.verdict.sentence,
         remember=got.news if got else None,
+        settings=held.memory.settings if got else None,
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.cycle import Cycle, as_read, holding, note_leaving, second_look, to_remember
+from flows.cycle import Cycle, as_read, holding, note_leaving, second_look, to_remember, watermark_of
 from flows.parts import Parts, open_mapping, taken_in
 from flows.quarantine import judge_quarantine
 from tasks.connectors.http import RetryPolicy
@@ -135,10 +135,11 @@ def _end(parts: Parts, held: Cycle, extraction: Extraction, plan: Plan, outcomes
     parts.ledger.end_cycle(
         held.cycle_id,
         "completed",
-        watermark=extraction.watermark if whole else None,
+        watermark=watermark_of(held, extraction) if whole else None,
         mapping_digest=plan.mapping_digest if whole else None,
         manifest=plan.manifest,
         remember=to_remember(held, extraction, plan, outcomes) if whole else None,
+        settings=held.memory.settings if whole else None,
     )
 
 
