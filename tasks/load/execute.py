@@ -13,7 +13,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ READY_TOGETHER: Final = 20
 """How many operations are made ready in one go: few, so that the second look is fresh, and what Graph reads at once."""
 READ_BACK_TOGETHER: Final = 200
 """How many accounts are read back in one go; one bulk read holds them."""
+LISTENS_AFTER: Final = 0.2
+"""Seconds after which the waiting caller can be struck by an exception that another thread raises in it."""
 READ_BACK_AFTER: Final = 2.0
 """Seconds after which answers are read back although they are few."""
 
@@ -100,6 +102,9 @@ class Execution:
         with ThreadPoolExecutor(1, thread_name_prefix="load") as decider:
             work = decider.submit(context.run, self._work)
             try:
+                # A time-out may be raised from another thread, which reaches this one between two waits only.
+                while not wait([work], timeout=LISTENS_AFTER).done:
+                    continue
                 work.result()
             except BaseException:
                 self._stop.order("the run was cancelled")

@@ -241,7 +241,7 @@ class Campaign:
             time.sleep(self._chance.uniform(0.0, 1.0))
             return
         before = self._calls()
-        dies_at, seen, since, silence = before + self._chance.randrange(1, 70), before, time.monotonic(), 30.0
+        dies_at, seen, since, silence = before + self._chance.randrange(1, 40), before, time.monotonic(), 30.0
         while seen < dies_at and time.monotonic() - since < silence:
             if (calls := self._calls()) > seen:
                 seen, since, silence = calls, time.monotonic(), 4.0
