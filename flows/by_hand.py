@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from flows.history import referred_names, report_command, source_name, target_name
 from flows.parts import Parts
 from flows.progress import current
+from flows.stopping import end_broken_off
 from tasks.ledger.locks import LostLockError
 from tasks.load.apply import apply_plan
 from tasks.load.prepare import SecondLook
 from tasks.load.settle import settle
-from tasks.model import CycleKind, Plan, ProvisioningError
+from tasks.model import CycleKind, Plan
 from tasks.report.cycle import CycleFacts, Told, duration
-from tasks.report.verdict import StateName, judge
+from tasks.report.verdict import judge
 
 
 @contextlib.contextmanager
@@ -31,9 +32,8 @@ def by_hand(parts: Parts, flow_run_id: str = "", *, though_off: bool = False) ->
         settle(parts.target, ledger, parts.job, cycle_id)
         yield cycle_id
     except BaseException as error:
-        said = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
         with contextlib.suppress(LostLockError):
-            ledger.end_cycle(cycle_id, StateName.FAILED, message=said)
+            end_broken_off(ledger, cycle_id, error)
         raise
 
 

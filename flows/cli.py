@@ -18,6 +18,7 @@ from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
 from flows.cli_on_demand import on_demand
 from flows.cli_rehearse import rehearse
+from flows.cli_retry import add_retry
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ job_app = typer.Typer(name="job", help="Write and check job files.", no_args_is_
 app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
+add_retry(app)
 app.add_typer(lifecycle_app)
 app.add_typer(deploy_app)
 app.command()(rehearse)
@@ -90,6 +92,10 @@ def run(
             help="Carry out a plan that otherwise waits to be seen: a first one, or one of a changed mapping or scope.",
         ),
     ] = False,
+    scheduled: Annotated[
+        bool,
+        typer.Option("--scheduled", help="Started by a schedule: ends well when another cycle runs or the job rests."),
+    ] = False,
 ) -> None:
     """Run one provisioning cycle of a job and show its activity report.
 
@@ -97,7 +103,7 @@ def run(
     """
     from flows.run import run_cycle
 
-    raise typer.Exit(run_cycle(Console(), job, cycle, apply_first_plan=apply))
+    raise typer.Exit(run_cycle(Console(), job, cycle, apply_first_plan=apply, scheduled=scheduled))
 
 
 @app.command()

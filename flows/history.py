@@ -14,7 +14,9 @@ from rich.text import Text
 
 from flows.cycle import Cycle
 from flows.parts import Parts, open_ledger
+from flows.quarantine import quarantine_notes
 from tasks.job import FilesSource, Job, load_job
+from tasks.ledger.cycles import CRASHED
 from tasks.ledger.ledger import Ledger
 from tasks.model import BadInputError, CycleKind, Manifest, Plan
 from tasks.report.cycle import CycleFacts, Told
@@ -55,6 +57,7 @@ def referred_names(ledger: Ledger, job: str, changes: pd.Series) -> dict[str, st
 def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
     """Give the facts of a cycle that has just been carried out."""
     ledger, job = parts.ledger, parts.job
+    state = ledger.job_state(job.name)
     return CycleFacts(
         job=job.name,
         cycle_id=cycle.cycle_id,
@@ -65,8 +68,8 @@ def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
         ended_at=ledger.now(),
         linked=len(ledger.links(job.name)),
         manifest=plan.manifest,
-        quarantine=ledger.job_state(job.name).quarantine_reason,
-        notes=plan.verdict.reasons,
+        quarantine=state.quarantine_reason,
+        notes=quarantine_notes(state, plan.verdict.reasons),
         names=referred_names(ledger, job.name, plan.changes["after"]),
         see=report_command(job, cycle.cycle_id),
     )
@@ -84,7 +87,7 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
         linked = len(ledger.links(job.name))
         names = referred_names(ledger, job.name, activities["changes"])
     manifest = Manifest.from_dict(json.loads(cycle["manifest"])) if isinstance(cycle["manifest"], str) else None
-    failure = cycle["message"] if cycle["state"] in {StateName.FAILED, "crashed"} else None
+    failure = cycle["message"] if cycle["state"] in {StateName.FAILED, CRASHED} else None
     facts = CycleFacts(
         job=job.name,
         cycle_id=cycle["cycle_id"],
@@ -96,11 +99,13 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
         linked=linked,
         manifest=manifest,
         quarantine=state.quarantine_reason,
+        notes=quarantine_notes(state),
         names=names,
         see=report_command(job, cycle["cycle_id"]),
     )
     complete = manifest is None or manifest.complete
-    verdict = judge(activities, complete=complete, quarantine=state.quarantine_reason, failure=failure)
+    stopped = cycle["state"] == StateName.STOPPED
+    verdict = judge(activities, complete=complete, quarantine=state.quarantine_reason, failure=failure, stopped=stopped)
     return activities, Told(facts, verdict)
 
 

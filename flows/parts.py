@@ -18,6 +18,7 @@ from tasks.connectors.replicon.users import RepliconUsers
 from tasks.job import Job, SecretReference, load_job
 from tasks.ledger.ledger import Ledger
 from tasks.load.pace import open_pace
+from tasks.load.patience import Patience
 from tasks.model import STRING
 from tasks.reconcile import protection, supervision
 from tasks.transform.mapping import AttributeMapping
@@ -37,6 +38,8 @@ class Parts:
     directory: Directory
     target: RepliconUsers
     ledger: Ledger
+    patience: Patience = dataclasses.field(default_factory=Patience)
+    """How long load waits and how often it tries."""
 
 
 def open_parts(job_file: Path) -> Parts:

@@ -1,7 +1,7 @@
 """One provisioning cycle: extract -> transform -> reconcile -> load -> report."""
 
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import pandas as pd
 from prefect import flow
@@ -13,11 +13,11 @@ from prefect.states import Completed
 from flows.approval import approved_plan
 from flows.cycle import (
     Cycle,
+    PassedOverError,
     Read,
     allowed_once,
     as_read,
     holding,
-    judge_quarantine,
     note_leaving,
     only_planned,
     second_look,
@@ -29,6 +29,7 @@ from flows.history import facts_of
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
 from flows.progress_artifacts import progress_artifacts
+from flows.quarantine import judge_quarantine
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
 from tasks.load.task import load_task
@@ -39,6 +40,9 @@ from tasks.report.cycle import Told
 from tasks.report.task import report_task
 from tasks.transform.task import transform_via_mapping_task
 
+SCHEDULED: Final = "auto-scheduled"
+"""The tag that Prefect gives to runs which a schedule started."""
+
 
 @flow(name="provision")
 def provision(
@@ -46,8 +50,11 @@ def provision(
     cycle: CycleChoice = CycleChoice.AUTOMATIC,
     apply_first_plan: bool = False,
     plan_file: str = "",
-) -> State[Told]:
+) -> State[Told | None]:
     """Make Replicon agree with who is assigned in Microsoft Entra ID.
+
+    A run that a schedule started has no result when it had no business: another cycle runs, or the job rests in
+    quarantine or is switched off.
 
     Args:
         job_file: Path of the job file (YAML), as the worker sees it.
@@ -58,12 +65,24 @@ def provision(
             refused when it no longer fits.
     """
     parts = open_parts(Path(job_file))
+    try:
+        told = _carried_out(parts, cycle, apply_first_plan, plan_file)
+    except PassedOverError as passed:
+        _rename(f"{parts.job.name} · passed over")
+        return Completed(message=str(passed))
+    _rename(f"{told.facts.title} · {told.verdict.sentence}")
+    return Completed(message=told.verdict.sentence, data=told)
+
+
+def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_file: str) -> Told:
+    """Carry a cycle out, from reading to reporting; raises `PassedOverError` when a schedule asks in vain."""
     job, mapping = parts.job, parts.mapping
+    scheduled = SCHEDULED in (flow_run.tags or [])
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
     _rename(f"{job.name} · running")
     with (
         parts.ledger,
-        holding(parts, cycle, str(flow_run.id or "")) as held,
+        holding(parts, cycle, str(flow_run.id or ""), scheduled=scheduled) as held,
         progress_artifacts(job.name, current()) as progress,
     ):
         parts = allowed_once(parts)
@@ -102,20 +121,19 @@ def provision(
             plan = approved.carried_out(parts, plan)
         elif first_look is not None:
             plan = only_planned(plan, first_look)
-        judge_quarantine(parts, plan)
         # By its annotations a frame passes for a coroutine, which Prefect's tasks may give.
         outcomes = cast(
             pd.DataFrame,
             load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
         )
+        judge_quarantine(parts, plan, held.cycle_id, outcomes)
         facts = facts_of(parts, held, plan)
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
         carried_out = first_look is None and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
         read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
         _end(parts, held, plan, told, read if carried_out else None)
-    _rename(f"{facts.title} · {told.verdict.sentence}")
-    return Completed(message=told.verdict.sentence, data=told)
+    return told
 
 
 def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -> None:

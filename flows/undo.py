@@ -18,6 +18,7 @@ from flows.by_hand import by_hand, carry_out, facts_of_plan
 from flows.history import activities_of_cycle, cycle_of
 from flows.parts import Parts, open_parts
 from flows.progress import bars
+from flows.stopping import stoppable
 from tasks.model import BOOL, STRING, ExitCode, Plan, Presence
 from tasks.reconcile.undo import Undoing, undo_plan
 from tasks.report.activity import without_values
@@ -84,7 +85,7 @@ def run_undo(
     console: Console, job_file: Path, cycle_id: str = "", *, deletes: bool = False, plan_file: Path | None = None
 ) -> int:
     """Carry out an undo behind progress bars, print its report and give the exit code."""
-    with bars(console):
+    with bars(console), stoppable(job_file):
         state = undo(str(job_file), cycle_id, deletes, str(plan_file or ""), return_state=True)
     # The flow gives its final state; its result is the data in that state.
     told = cast(Told, state.result())

@@ -288,6 +288,17 @@ class Load(_Section):
     )
 
 
+class QuarantineLimits(_Section):
+    """From which failures on a job counts as failing as a whole; a refusal for the rate limit never counts."""
+
+    at_least: int = Field(default=5_000, ge=1, description="From how many failures on the share counts.")
+    percent: float = Field(
+        default=40, ge=0, le=100, description="Which share of a cycle's operations may fail, references aside."
+    )
+    failures: int = Field(default=40_000, ge=0, description="How many may fail, references aside.")
+    total: int = Field(default=60_000, ge=0, description="How many may fail, references included.")
+
+
 class Ledger(_Section):
     """Where the job remembers: an SQLAlchemy URL (`sqlite:///file`, `postgresql+psycopg://...`)."""
 
@@ -328,6 +339,7 @@ class Job(_Section):
     drift: Drift = Drift()
     guards: Guards = Guards()
     load: Load = Load()
+    quarantine: QuarantineLimits = QuarantineLimits()
     ledger: Ledger = Ledger()
     file: Path = Path()
 

@@ -172,6 +172,21 @@ class Approval(StrEnum):
     """Carry out nothing of it, now or later."""
 
 
+class QuarantineReason(StrEnum):
+    """Why a job is in quarantine (Microsoft Graph, synchronizationQuarantine.reason)."""
+
+    EXCEPTION = "EncounteredQuarantineException"
+    """An end refuses the credentials, so that no request can succeed."""
+    TOO_MANY_DELETES = "TooManyDeletes"
+    """More people would be removed than the threshold allows."""
+    BASE_THRESHOLD = "EncounteredBaseEscrowThreshold"
+    """Too many operations fail, references aside."""
+    TOTAL_THRESHOLD = "EncounteredTotalEscrowThreshold"
+    """Too many operations fail, references included."""
+    PROPORTION_THRESHOLD = "EncounteredEscrowProportionThreshold"
+    """Too large a share of the operations fails."""
+
+
 class Status(StrEnum):
     """How one operation ended (Microsoft Graph, provisioningStatusInfo.status)."""
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from tasks.ledger.database import insert
 from tasks.ledger.frames import CYCLE_COLUMNS, fetch
 from tasks.ledger.tables import CYCLES, JOBS
-from tasks.model import CycleKind
+from tasks.model import CycleKind, HeldError
 
 RUNNING: Final = "running"
 """State of a cycle that has not ended."""
@@ -33,6 +33,12 @@ class JobStatus(StrEnum):
     """It runs by its schedule and by hand."""
     OFF = "off"
     """It begins no cycle until a person switches it on."""
+    DISABLED = "disabled"
+    """It was switched off after four weeks in quarantine, and begins no cycle until a person switches it on."""
+
+
+class SwitchedOffError(HeldError):
+    """Raised when a job is to run that is switched off. Nothing was done."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +51,10 @@ class JobState:
     quarantine_reason: str | None = None
     quarantine_message: str | None = None
     quarantine_since: dt.datetime | None = None
+    quarantine_cycles: int = 0
+    """How many bad cycles have lengthened the pause."""
+    quarantine_until: dt.datetime | None = None
+    """Until when scheduled cycles rest."""
     last_complete: Mapping[str, Any] | None = None
     """The manifest of the last complete read."""
     settings: str | None = None
@@ -65,10 +75,25 @@ def state(connection: sa.Connection, job: str) -> JobState:
         quarantine_reason=row.quarantine_reason,
         quarantine_message=row.quarantine_message,
         quarantine_since=row.quarantine_since,
+        quarantine_cycles=row.quarantine_cycles,
+        quarantine_until=row.quarantine_until,
         last_complete=None if row.last_complete is None else orjson.loads(row.last_complete),
         settings=row.settings,
         force_removals=row.force_removals,
     )
+
+
+def check_switch(connection: sa.Connection, job: str) -> None:
+    """Make sure that a job may run. Raises `SwitchedOffError` when it is switched off."""
+    found = state(connection, job)
+    if found.status is JobStatus.OFF:
+        raise SwitchedOffError(f"The job {job} is switched off, so nothing was done. Switch it on to run it.")
+    if found.status is JobStatus.DISABLED:
+        raise SwitchedOffError(
+            f"The job {job} was switched off after four weeks in quarantine ({found.quarantine_reason}, since "
+            f"{found.quarantine_since:%Y-%m-%d %H:%M} UTC), so nothing was done. The last cycle said: "
+            f"{found.quarantine_message} Mend it, then switch the job on."
+        )
 
 
 def ensure_job(connection: sa.Connection, job: str, now: dt.datetime) -> None:

@@ -76,8 +76,10 @@ ESCROW_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "attempts": INT,
     "account_digest": STRING,
     "mapping_digest": STRING,
+    "partial": BOOL,
+    "reason": STRING,
 }
-"""Escrow: one row a person; `next_retry_at` is null once given up."""
+"""Escrow: one row a person; `next_retry_at` is null once given up; `partial` marks operations that were partly done."""
 
 ADMINISTRATION_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "at": TIME,

@@ -25,6 +25,7 @@ from tasks.ledger import (
     links,
     locks,
     plans,
+    quarantine,
     source,
 )
 from tasks.ledger.cycles import JobState, JobStatus
@@ -32,9 +33,10 @@ from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
 from tasks.ledger.locks import Holder
 from tasks.ledger.plans import SavedPlan
+from tasks.ledger.quarantine import Transition
 from tasks.ledger.records import Moves, Request
 from tasks.ledger.source import Remember, SourceMemory
-from tasks.model import Approval, CycleKind, Decision, HeldError, History, Manifest, ResetScope
+from tasks.model import Approval, CycleKind, Decision, History, Manifest, ResetScope
 
 _Given = TypeVar("_Given")
 
@@ -128,33 +130,33 @@ class Ledger:
         with self._database.reading() as connection:
             return locks.held_by(connection, job, self._clock())
 
-    def quarantine(self, job: str, reason: str, message: str) -> None:
-        """Put a job into quarantine, for Microsoft's `reason` and with a `message` for people. Since when stays."""
+    def quarantine(self, job: str, reason: str, message: str) -> Transition:
+        """Put a job into quarantine, for Microsoft's `reason` and with a `message` for people, or keep it there.
+
+        Since when stays. Scheduled cycles rest until `JobState.quarantine_until`; after four weeks the job is disabled.
+        """
         with self._database.writing() as connection:
             now = self._clock()
             cycles.ensure_job(connection, job, now)
-            since = cycles.state(connection, job).quarantine_since or now
-            cycles.change_job(
-                connection, job, quarantine_reason=reason, quarantine_message=message, quarantine_since=since
-            )
+            return quarantine.enter(connection, job, reason, message, now)
 
-    def leave_quarantine(self, job: str) -> None:
+    def leave_quarantine(self, job: str) -> Transition:
         """Take a job out of quarantine."""
         with self._database.writing() as connection:
-            cycles.change_job(connection, job, quarantine_reason=None, quarantine_message=None, quarantine_since=None)
+            return quarantine.leave(connection, job)
 
     def begin_cycle(self, job: str, kind: CycleKind, flow_run_id: str = "", *, though_off: bool = False) -> str:
         """Hold the job and record that a cycle runs; give its id. The hold is renewed until `end_cycle`.
 
-        Raises `HeldError` naming the holder when another cycle runs, and when the job is switched off, unless it may
-        run `though_off`.
+        Raises `BusyError` naming the holder when another cycle runs, and `SwitchedOffError` when the job is switched
+        off, unless it may run `though_off`.
         """
         cycle_id = uuid.uuid4().hex
         with self._database.writing() as connection:
             now = self._clock()
             cycles.ensure_job(connection, job, now)
-            if cycles.state(connection, job).status is JobStatus.OFF and not though_off:
-                raise HeldError(f"The job {job} is switched off, so nothing was done. Switch it on to run it.")
+            if not though_off:
+                cycles.check_switch(connection, job)
             locks.take(connection, job, cycle_id, flow_run_id, self._lease, now)
             cycles.begin(connection, cycle_id, job, kind, flow_run_id, locks.holder(), now)
         with self._guard:

@@ -51,14 +51,17 @@ JOBS: Final = sa.Table(
     sa.Column("quarantine_reason", sa.Text),
     sa.Column("quarantine_message", sa.Text),
     sa.Column("quarantine_since", Instant),
+    sa.Column("quarantine_cycles", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("quarantine_until", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("settings", sa.Text),
     sa.Column("force_removals", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-"""One row a job: what the next cycle starts from. `status` is on or off; `watermark` and `last_complete` are JSON.
+"""One row a job: what the next cycle starts from. `watermark` and `last_complete` are JSON.
 
-`settings` names the scope and source that were carried out last; `force_removals` lets the next cycle exceed the limit
-of removals."""
+`quarantine_cycles` counts the bad cycles that lengthened the pause, which lasts to `quarantine_until`. `settings` names
+the scope and source that were carried out last; `force_removals` lets the next cycle exceed the limit of removals."""
+
 
 ADMINISTRATION: Final = sa.Table(
     "administration",
@@ -232,10 +235,13 @@ ESCROW: Final = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("account_digest", sa.Text),
     sa.Column("mapping_digest", sa.Text, nullable=False),
+    sa.Column("partial", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("reason", sa.Text),
 )
 """One row a person whose last operation failed or was not wholly done, and when it is tried again.
 
-`next_retry_at` is null once given up: then only a changed source or mapping brings it back."""
+`next_retry_at` is null once given up: then only a changed source or mapping, or a person, brings it back. `partial`
+tells that a part of the operation was done."""
 
 PLANS: Final = sa.Table(
     "plans",

@@ -13,7 +13,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from tasks.load.send import Sender, Sent
 from tasks.load.speed import Speed
 from tasks.load.verify import Finding, read_back
 from tasks.load.work import SUPERVISOR, Item
-from tasks.model import Operation, Progress, silent
+from tasks.model import Operation, Progress, QuarantineReason, silent
 
 READY_TOGETHER: Final = 20
 """How many operations are made ready in one go: few, so that the second look is fresh, and what Graph reads at once."""
@@ -40,6 +40,8 @@ GATHERING: Final = 0.02
 """Seconds for which news are gathered before they are recorded together."""
 READ_BACK_TOGETHER: Final = 200
 """How many accounts are read back in one go; one bulk read holds them."""
+LISTENS_AFTER: Final = 0.2
+"""Seconds after which the waiting caller can be struck by an exception that another thread raises in it."""
 READ_BACK_AFTER: Final = 2.0
 """Seconds after which answers are read back although they are few."""
 
@@ -106,6 +108,9 @@ class Execution:
         with ThreadPoolExecutor(1, thread_name_prefix="load") as decider:
             work = decider.submit(context.run, self._work)
             try:
+                # A time-out may be raised from another thread, which reaches this one between two waits only.
+                while not wait([work], timeout=LISTENS_AFTER).done:
+                    continue
                 work.result()
             except BaseException:
                 self._stop.order("the run was cancelled")
@@ -182,6 +187,9 @@ class Execution:
             and len(self._prepared) + self._preparing * READY_TOGETHER < ahead
         ):
             items = self._claimed_of(self._schedule.take(READY_TOGETHER))
+            under_way = self._preparing or self._sending or self._reading or self._prepared or self._answered
+            if not (items or self._schedule or under_way):
+                self._schedule.release()
             if not items:
                 continue
             for item in items:
@@ -334,7 +342,7 @@ class Execution:
                 self._stop.order(f"{self._silent_in_a_row} requests in a row were not answered, the last one: {error}")
         if following is policy.Next.STOP:
             self._stop.order(f"no request can succeed: {error}")
-            self._setting.ledger.quarantine(self._setting.job, "EncounteredQuarantineException", str(error))
+            self._setting.ledger.quarantine(self._setting.job, QuarantineReason.EXCEPTION, str(error))
         if following is policy.Next.GONE and item.done is None:
             self._end(outcome.gone(item, error, self._now()))
         elif following is policy.Next.DISABLE:

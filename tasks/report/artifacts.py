@@ -31,6 +31,7 @@ _SIGNS: Final[Mapping[StateName, str]] = {
     StateName.HELD: "⏸️",
     StateName.QUARANTINED: "⛔",
     StateName.INCOMPLETE_READ: "⚠️",
+    StateName.STOPPED: "⏹️",
     StateName.FAILED: "❌",
 }
 _ORDER: Final = {group.value: place for place, group in enumerate(Group)}

@@ -26,6 +26,8 @@ class StateName(StrEnum):
     """The job is slowed down or stopped as a whole."""
     INCOMPLETE_READ = "Incomplete read"
     """The source was not read whole, so nobody was removed."""
+    STOPPED = "Stopped"
+    """Somebody or a time-out stopped it: what was under way is finished, and the next cycle does the rest."""
     FAILED = "Failed"
     """The cycle could not be carried out."""
 
@@ -36,6 +38,7 @@ EXIT_CODES: Final[Mapping[StateName, int]] = {
     StateName.HELD: ExitCode.HELD,
     StateName.QUARANTINED: ExitCode.HELD,
     StateName.INCOMPLETE_READ: ExitCode.SOME_FAILED,
+    StateName.STOPPED: ExitCode.SOME_FAILED,
     StateName.FAILED: ExitCode.SOME_FAILED,
 }
 """What the command line ends with."""
@@ -76,16 +79,22 @@ class CycleVerdict:
 
 
 def judge(
-    activities: pd.DataFrame, *, complete: bool = True, quarantine: str | None = None, failure: str | None = None
+    activities: pd.DataFrame,
+    *,
+    complete: bool = True,
+    quarantine: str | None = None,
+    failure: str | None = None,
+    stopped: bool = False,
 ) -> CycleVerdict:
     """Judge a cycle by its activities (`activity.COLUMNS`).
 
     `complete` tells whether the source was read whole, `quarantine` is why the job is in quarantine, `failure` why
-    the cycle broke off. The worst of these names the state; the sentence counts everything.
+    the cycle broke off, `stopped` whether somebody stopped it. The worst of these names the state; the sentence counts
+    everything.
     """
     counts = counts_of(activities)
-    state = _state(counts, complete=complete, quarantine=quarantine, failure=failure)
-    sentence = in_words(counts)
+    state = StateName.STOPPED if stopped else _state(counts, complete, quarantine, failure)
+    sentence = f"stopped: {in_words(counts) if counts else 'nothing was done'}" if stopped else in_words(counts)
     for note in (failure, f"quarantined: {quarantine}" if quarantine else None):
         sentence = f"{sentence}; {note}" if note else sentence
     if not complete:
@@ -107,7 +116,7 @@ def word_for(group: Group, *, planned: bool) -> str:
     return _PLANNED.get(group, group.value) if planned else group.value
 
 
-def _state(counts: Mapping[Group, int], *, complete: bool, quarantine: str | None, failure: str | None) -> StateName:
+def _state(counts: Mapping[Group, int], complete: bool, quarantine: str | None, failure: str | None) -> StateName:
     if failure:
         return StateName.FAILED
     if quarantine:
