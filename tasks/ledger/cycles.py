@@ -15,6 +15,7 @@ import orjson
 import pandas as pd
 import sqlalchemy as sa
 
+from tasks.ledger.chain import ChainHead
 from tasks.ledger.database import insert
 from tasks.ledger.frames import CYCLE_COLUMNS, fetch
 from tasks.ledger.tables import CYCLES, JOBS
@@ -47,6 +48,8 @@ class JobState:
     quarantine_since: dt.datetime | None = None
     last_complete: Mapping[str, Any] | None = None
     """The manifest of the last complete read."""
+    watermark_at: dt.datetime | None = None
+    """When the cycle began that read up to the watermark."""
 
 
 def state(connection: sa.Connection, job: str) -> JobState:
@@ -62,6 +65,7 @@ def state(connection: sa.Connection, job: str) -> JobState:
         quarantine_message=row.quarantine_message,
         quarantine_since=row.quarantine_since,
         last_complete=None if row.last_complete is None else orjson.loads(row.last_complete),
+        watermark_at=row.watermark_at,
     )
 
 
@@ -113,8 +117,10 @@ def end(
     manifest: Mapping[str, Any] | None,
     message: str,
     now: dt.datetime,
+    measured: Mapping[str, Any] | None = None,
+    at: ChainHead = ChainHead(),
 ) -> None:
-    """Record how a cycle ended."""
+    """Record how a cycle ended, what it took, and where its job's chain then stands."""
     connection.execute(
         CYCLES.update()
         .where(CYCLES.c.cycle_id == cycle_id)
@@ -124,6 +130,9 @@ def end(
             counts=orjson.dumps(dict(counts)).decode(),
             manifest=None if manifest is None else orjson.dumps(dict(manifest)).decode(),
             message=message,
+            measured=None if measured is None else orjson.dumps(dict(measured)).decode(),
+            chain_position=at.position,
+            chain_head=at.seal,
         )
     )
 
@@ -137,6 +146,11 @@ def read(connection: sa.Connection, job: str | None, limit: int | None) -> pd.Da
 def job_of(connection: sa.Connection, cycle_id: str) -> str:
     """Give the job that a cycle is of."""
     return connection.execute(sa.select(CYCLES.c.job).where(CYCLES.c.cycle_id == cycle_id)).scalar_one()
+
+
+def began_at(connection: sa.Connection, cycle_id: str) -> dt.datetime:
+    """Give when a cycle began."""
+    return connection.execute(sa.select(CYCLES.c.started_at).where(CYCLES.c.cycle_id == cycle_id)).scalar_one()
 
 
 def kind_of(connection: sa.Connection, cycle_id: str) -> CycleKind:
