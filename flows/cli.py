@@ -13,6 +13,8 @@ from rich.text import Text
 
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
+from flows.cli_report import report_app
+from flows.cli_upkeep import add_upkeep
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ job_app = typer.Typer(name="job", help="Write and check job files.", no_args_is_
 app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
+app.add_typer(report_app)
+add_upkeep(app)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 
@@ -202,29 +206,14 @@ def drift(
 
 
 @app.command()
-def report(
-    job: JobFile,
-    cycle: Annotated[str, typer.Option(help="Id of a cycle, or its first characters; the latest if not given.")] = "",
-    everybody: Annotated[bool, typer.Option("--all", help="Show everybody, however many.")] = False,
-) -> None:
-    """Show the activity report of a cycle: who was created, updated, disabled, skipped or failed, and why.
-
-    Example: provision report acme.yaml
-    """
-    from flows.history import show_report
-
-    show_report(Console(), job, cycle, everybody=everybody)
-
-
-@app.command()
 def history(
     job: JobFile, limit: Annotated[int, typer.Option(min=1, help="How many cycles, latest first.")] = 20
 ) -> None:
-    """List the cycles of a job with what each of them did.
+    """List the runs of a job with what each of them did: Prefect's, or the ledger's cycles where no server is named.
 
     Example: provision history acme.yaml --limit 50
     """
-    from flows.history import show_history
+    from flows.run_history import show_history
 
     show_history(Console(), job, limit)
 

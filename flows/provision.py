@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import cast
 
 import pandas as pd
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
@@ -22,7 +22,9 @@ from flows.cycle import (
     second_look,
     to_remember,
 )
+from flows.files import keeping_files
 from flows.history import facts_of
+from flows.measured import Measured
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
 from tasks.extract.task import extract_assignments_task
@@ -57,11 +59,14 @@ def provision(
     job, mapping = parts.job, parts.mapping
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
     _rename(f"{job.name} · running")
-    with parts.ledger, holding(parts, cycle, str(flow_run.id or "")) as held:
-        memory = held.memory
+    # The files come last, when the cycle has ended and nothing can fail it any more.
+    files = keeping_files(job, get_run_logger())
+    with files, parts.ledger, holding(parts, cycle, str(flow_run.id or "")) as held:
+        memory, measured = held.memory, Measured()
         extraction = extract_assignments_task(
             job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
         )
+        measured.done("extract")
         held = as_read(parts, held, extraction)
         accounts = transform_via_mapping_task(
             extraction.assignments,
@@ -72,6 +77,7 @@ def provision(
             linked=memory.known,
             progress=progress,
         )
+        measured.done("transform")
         plan = reconcile_task(
             accounts,
             mapping.matching,
@@ -88,6 +94,7 @@ def provision(
             history=memory.history,
             progress=progress,
         )
+        measured.done("reconcile")
         if approved is not None:
             plan = approved.carried_out(parts, plan)
         elif memory.first and not apply_first_plan:
@@ -98,18 +105,20 @@ def provision(
             pd.DataFrame,
             load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
         )
+        measured.done("load")
         facts = facts_of(parts, held, plan)
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
+        measured.done("report")
         seen = approved is not None or apply_first_plan or not memory.first
         carried_out = seen and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
         read = Read(extraction.watermark, to_remember(held, extraction, plan, outcomes))
-        _end(parts, held, plan, told, read if carried_out else None)
+        _end(parts, held, plan, told, read if carried_out else None, measured)
     _rename(f"{facts.title} · {told.verdict.sentence}")
     return Completed(message=told.verdict.sentence, data=told)
 
 
-def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -> None:
+def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None, measured: Measured) -> None:
     """Record how the cycle ended; the job's watermark moves only to where a whole read got that was acted on."""
     got = read if read is not None and plan.manifest.complete else None
     parts.ledger.end_cycle(
@@ -121,6 +130,7 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -
         counts={group.value: count for group, count in told.verdict.counts.items()},
         message=told.verdict.sentence,
         remember=got.news if got else None,
+        measured=measured.as_dict(),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence, Set
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pandas as pd
@@ -18,6 +18,9 @@ from tasks.ledger.database import insert
 from tasks.ledger.frames import fetch
 from tasks.ledger.tables import ACTIVITIES, CYCLES
 from tasks.model import ACTIVITY_COLUMNS, REDACTED, History, Operation, Status
+
+_ORDER: Final = (ACTIVITIES.c.job, ACTIVITIES.c.position)
+"""The order in which activities were recorded, which their seals vouch for."""
 
 
 def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], withheld: Set[str] = frozenset()) -> None:
@@ -74,8 +77,9 @@ def read(
     if source is not None:
         chosen = chosen.where(sa.or_(ACTIVITIES.c.source_id == source, ACTIVITIES.c.source_name == source))
     if limit is None:
-        return fetch(connection, ACTIVITIES, ACTIVITY_COLUMNS, chosen.order_by(ACTIVITIES.c.number))
-    latest = fetch(connection, ACTIVITIES, ACTIVITY_COLUMNS, chosen.order_by(ACTIVITIES.c.number.desc()).limit(limit))
+        return fetch(connection, ACTIVITIES, ACTIVITY_COLUMNS, chosen.order_by(*_ORDER))
+    backwards = (column.desc() for column in _ORDER)
+    latest = fetch(connection, ACTIVITIES, ACTIVITY_COLUMNS, chosen.order_by(*backwards).limit(limit))
     return latest.iloc[::-1].reset_index(drop=True)
 
 
@@ -112,7 +116,7 @@ def history(connection: sa.Connection, job: str) -> History:
         ).first()
     }
     sent = sa.and_(ACTIVITIES.c.job == job, ACTIVITIES.c.attempts > 0)
-    latest = sa.select(ACTIVITIES.c.cycle_id).where(sent).order_by(ACTIVITIES.c.number.desc()).limit(1)
+    latest = sa.select(ACTIVITIES.c.cycle_id).where(sent).order_by(ACTIVITIES.c.position.desc()).limit(1)
     first, last = sa.func.min(ACTIVITIES.c.started_at), sa.func.max(ACTIVITIES.c.started_at)
     spans = sa.select(sa.func.count(), first, last, sa.func.avg(ACTIVITIES.c.duration_ms))
     chosen = spans.where(sent, ACTIVITIES.c.cycle_id == latest.scalar_subquery())

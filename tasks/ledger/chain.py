@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -51,7 +51,7 @@ class ChainHead:
     seal: str = ""
 
 
-def record_of(row: Mapping[str, Any]) -> str:
+def record_of(row: Mapping[str, Any] | sa.RowMapping) -> str:
     """Give an activity as the text that is sealed: a JSON array of `SEALED`, instants in UTC to the microsecond."""
     return orjson.dumps([_plain(row[name]) for name in SEALED]).decode()
 
@@ -94,15 +94,14 @@ def extended(connection: sa.Connection, job: str, rows: Sequence[Mapping[str, An
 
 def _supersede(connection: sa.Connection, change_ids: Sequence[str]) -> None:
     for part in chunks(change_ids):
-        known = connection.execute(sa.select(ACTIVITIES).where(ACTIVITIES.c.change_id.in_(part))).mappings().all()
-        if known:
-            connection.execute(SUPERSEDED.insert(), list(_superseded(known)))
+        known = connection.execute(sa.select(ACTIVITIES).where(ACTIVITIES.c.change_id.in_(part))).mappings()
+        if rows := [_superseded(row) for row in known]:
+            connection.execute(SUPERSEDED.insert(), rows)
 
 
-def _superseded(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        kept = {name: row[name] for name in ("job", "position", "change_id", "seal")}
-        yield {**kept, "record": record_of(row)}
+def _superseded(row: sa.RowMapping) -> dict[str, Any]:
+    kept = {name: row[name] for name in ("job", "position", "change_id", "seal")}
+    return {**kept, "record": record_of(row)}
 
 
 def _plain(value: Any) -> str | int | None:

@@ -118,7 +118,7 @@ def end(
     message: str,
     now: dt.datetime,
     measured: Mapping[str, Any] | None = None,
-    at: ChainHead = ChainHead(),
+    at: ChainHead | None = None,
 ) -> None:
     """Record how a cycle ended, what it took, and where its job's chain then stands."""
     connection.execute(
@@ -131,8 +131,8 @@ def end(
             manifest=None if manifest is None else orjson.dumps(dict(manifest)).decode(),
             message=message,
             measured=None if measured is None else orjson.dumps(dict(measured)).decode(),
-            chain_position=at.position,
-            chain_head=at.seal,
+            chain_position=at.position if at else None,
+            chain_head=at.seal if at else None,
         )
     )
 

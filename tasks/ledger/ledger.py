@@ -210,6 +210,11 @@ class Ledger:
         with self._database.reading() as connection:
             return links.read(connection, job, source_ids)
 
+    def link_count(self, job: str) -> int:
+        """Count the links of `job`."""
+        with self._database.reading() as connection:
+            return links.count(connection, job)
+
     def link_holders(self, job: str, target_uris: Sequence[str]) -> dict[str, str]:
         """Give, by URI, the source ids that those of these accounts are linked to which are linked."""
         with self._database.reading() as connection:
@@ -333,7 +338,8 @@ class Ledger:
     ) -> pd.DataFrame:
         """Give activities (`ACTIVITY_COLUMNS`), oldest first; with `limit` only the latest.
 
-        `since` and `until` are aware instants, the latter not included; `source` is a source id or the name that reports use.
+        `since` and `until` are aware instants, the latter not included; `source` is a source id or a name as reports
+        have it.
         """
         with self._database.reading() as connection:
             return activities.read(
@@ -367,7 +373,7 @@ class Ledger:
 
     def verify(self, job: str, head: str = "") -> Verification:
         """Check every activity of `job` against its seal; `head` is one that was kept somewhere else."""
-        with self._database.reading() as connection:
+        with self._database.reading(snapshot=True) as connection:
             return verification.verify(connection, job, head)
 
     def prune(self, job: str, before: dt.datetime) -> Pruned:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 from typing import Final
 
 import sqlalchemy as sa
@@ -68,7 +69,8 @@ def prune_activities(connection: sa.Connection, job: str, end: int, now: dt.date
         )
     connection.execute(PRUNINGS.delete().where(PRUNINGS.c.job == job, PRUNINGS.c.last <= end))
     rows = [
-        {"job": job, "first": start, "last": last, "seal": seals.get(last, ""), "pruned_at": now} for start, last in stretches
+        {"job": job, "first": start, "last": last, "seal": seals.get(last, ""), "pruned_at": now}
+        for start, last in stretches
     ]
     connection.execute(insert(connection, PRUNINGS), rows)
     return gone, end
@@ -136,8 +138,7 @@ def _beyond(connection: sa.Connection, job: str, end: int) -> int:
 def _stretches(kept: list[int], end: int) -> list[tuple[int, int]]:
     """Give the stretches between the kept places, from the first place of the chain to `end`."""
     bounds = [0, *sorted(kept), end + 1]
-    between = zip(bounds[:-1], bounds[1:], strict=True)
-    return [(low + 1, high - 1) for low, high in between if high - low > 1]
+    return [(low + 1, high - 1) for low, high in itertools.pairwise(bounds) if high - low > 1]
 
 
 def _seals(connection: sa.Connection, job: str, places: list[int]) -> dict[int, str]:
@@ -147,5 +148,5 @@ def _seals(connection: sa.Connection, job: str, places: list[int]) -> dict[int, 
         column = table.c[place]
         for start in range(0, len(places), 500):
             chosen = sa.select(column, table.c.seal).where(table.c.job == job, column.in_(places[start : start + 500]))
-            found.update({position: seal for position, seal in connection.execute(chosen)})
+            found.update((row[0], row[1]) for row in connection.execute(chosen))
     return found

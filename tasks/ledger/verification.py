@@ -54,14 +54,14 @@ class Verification:
 
 @dataclasses.dataclass(frozen=True)
 class _Record:
-    """One place in the chain as it is stored now. `number` is the row's number; null for a superseded record."""
+    """One place in the chain as it is stored now."""
 
     position: int
-    number: int | None
     change_id: str
     person: str | None
     record: str
     seal: str | None
+    superseded: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ def verify(connection: sa.Connection, job: str, expected: str = "") -> Verificat
         records=walk.records,
         superseded=walk.superseded,
         pruned=walk.pruned,
-        head=chain.head(connection, job),
+        head=walk.head,
     )
 
 
@@ -99,8 +99,8 @@ class _Walk:
         self._connection = connection
         self._job = job
         self._expected, self._expected_found = expected, not expected
+        self.head = chain.head(connection, job)
         self._at, self._seal, self._seal_known = 0, "", True
-        self._number = -1
         self._heads = _cycle_heads(connection, job)
         self._replaced: dict[str, int] = {}
         self._gaps = False
@@ -111,6 +111,9 @@ class _Walk:
         """Take the next place."""
         if one.position <= self._at:
             self._find("stands where another record stands already", one)
+            return
+        if one.position > self.head.position:
+            self._find("stands beyond the end of the chain", one)
             return
         if one.position > self._at + 1:
             self._find_gap(self._at + 1, one.position - 1)
@@ -124,7 +127,7 @@ class _Walk:
 
     def finish(self) -> None:
         """Compare the end of the chain with what is kept of it elsewhere."""
-        head = chain.head(self._connection, self._job)
+        head = self.head
         if head.position > self._at:
             self._find_gap(self._at + 1, head.position)
         elif (head.position, head.seal) != (self._at, self._seal):
@@ -132,7 +135,7 @@ class _Walk:
         self.findings += [
             Finding(f"A cycle ended at record {position}, with a head that is not in the chain.", position)
             for position in sorted(self._heads)
-            if position > max(self._at, head.position)
+            if position > head.position
         ]
         self.findings += [
             Finding(f"Record {position} was superseded, and nothing stands in its place.", position, change_id)
@@ -149,20 +152,20 @@ class _Walk:
             ]
         if not self._expected_found:
             removed = ", or it lies in what retention removed" if self.pruned else ""
-            said = f"The head {self._expected} is not in the chain: the chain was made anew, or the head is another job's"
+            said = (
+                f"The head {self._expected} is not in the chain: the chain was made anew, or the head is another job's"
+            )
             self.findings.append(Finding(f"{said}{removed}."))
 
     def _check(self, one: _Record) -> None:
-        """Check one record against its seal, and that rows stand in the order in which they were recorded."""
+        """Check one record against its seal."""
         intact = not self._seal_known or chain.seal(self._seal, one.record) == one.seal
-        if one.number is None:
+        if one.superseded:
             self.superseded += 1
             self._replaced[one.change_id] = one.position
             intact = intact and one.record.startswith(orjson.dumps([one.change_id]).decode()[:-1])
-        elif self._replaced.pop(one.change_id, None) is None:
-            # A row that was brought up to date keeps its number and stands further back.
-            intact = intact and one.number > self._number
-            self._number = max(self._number, one.number)
+        else:
+            self._replaced.pop(one.change_id, None)
         if not intact:
             self._find("was altered or moved: it does not go with its seal and the one before", one)
 
@@ -170,7 +173,9 @@ class _Walk:
         self._at, self._seal, self._seal_known = position, seal, True
         self._expected_found = self._expected_found or seal == self._expected
         if self._heads.pop(position, {seal}) != {seal}:
-            self.findings.append(Finding(f"A cycle ended at record {position}, with another head than it has.", position))
+            self.findings.append(
+                Finding(f"A cycle ended at record {position}, with another head than it has.", position)
+            )
 
     def _find(self, what: str, one: _Record | _Pruning) -> None:
         if isinstance(one, _Record):
@@ -184,11 +189,11 @@ class _Walk:
         self._gaps, self._seal_known = True, False
 
 
-def _sources(connection: sa.Connection, job: str) -> tuple[Iterator[_Record], Iterator[_Record], Iterator[_Pruning]]:
-    return _recorded(connection, job), _superseded(connection, job), _prunings(connection, job)
+def _sources(connection: sa.Connection, job: str) -> list[Iterator[_Record | _Pruning]]:
+    return [_recorded(connection, job), _superseded(connection, job), _prunings(connection, job)]
 
 
-def _recorded(connection: sa.Connection, job: str) -> Iterator[_Record]:
+def _recorded(connection: sa.Connection, job: str) -> Iterator[_Record | _Pruning]:
     """Give the job's activities by position, some thousands at a time."""
     after: Any = None
     while True:
@@ -199,19 +204,19 @@ def _recorded(connection: sa.Connection, job: str) -> Iterator[_Record]:
         for row in rows:
             person = row["source_name"] or row["target_name"]
             record = chain.record_of(row)
-            yield _Record(row["position"], row["number"], row["change_id"], person, record, row["seal"])
+            yield _Record(row["position"], row["change_id"], person, record, row["seal"])
         if len(rows) < _PART:
             return
         after = rows[-1]["position"]
 
 
-def _superseded(connection: sa.Connection, job: str) -> Iterator[_Record]:
+def _superseded(connection: sa.Connection, job: str) -> Iterator[_Record | _Pruning]:
     chosen = sa.select(SUPERSEDED).where(SUPERSEDED.c.job == job).order_by(SUPERSEDED.c.position)
     for row in connection.execute(chosen).all():
-        yield _Record(row.position, None, row.change_id, None, row.record, row.seal)
+        yield _Record(row.position, row.change_id, None, row.record, row.seal, superseded=True)
 
 
-def _prunings(connection: sa.Connection, job: str) -> Iterator[_Pruning]:
+def _prunings(connection: sa.Connection, job: str) -> Iterator[_Record | _Pruning]:
     chosen = sa.select(PRUNINGS).where(PRUNINGS.c.job == job).order_by(PRUNINGS.c.first)
     for row in connection.execute(chosen).all():
         yield _Pruning(row.first, row.last, row.seal)
@@ -242,4 +247,3 @@ def _lost(job: str) -> sa.Select[Any]:
         .where(JOURNAL.c.job == job, JOURNAL.c.state == "done", JOURNAL.c.step == 1, ~sa.exists(told))
         .limit(_SHOWN)
     )
-

@@ -1,4 +1,4 @@
-"""The chain of activities: whoever changes, removes, inserts or moves a record behind the ledger's back is found out."""
+"""The chain of activities: whoever changes, removes, inserts or moves a record is found out."""
 
 from __future__ import annotations
 
@@ -65,7 +65,6 @@ def test_a_job_that_recorded_nothing_is_sound(ledger: Ledger) -> None:
         "cycle_id = (SELECT MAX(cycle_id) FROM cycles WHERE cycle_id <> activities.cycle_id)",
         "seal = 'abc'",
         "position = 99",
-        "number = 99",
     ],
 )
 def test_an_auditors_edit_of_one_row_is_found_and_the_record_named(
@@ -127,9 +126,7 @@ def test_a_record_put_in_by_hand_is_found(ledger: Ledger, ledger_url: str) -> No
     assert [finding.change_id for finding in ledger.verify(JOB).findings] == ["forged"]
 
 
-def test_a_chain_made_anew_is_found_by_a_head_kept_elsewhere(
-    ledger: Ledger, ledger_url: str, tmp_path: Path
-) -> None:
+def test_a_chain_made_anew_is_found_by_a_head_kept_elsewhere(ledger: Ledger, tmp_path: Path) -> None:
     record(ledger, 1, 2, 3)
     kept = ledger.chain_head(JOB).seal
     assert found(ledger, kept) == []
@@ -227,10 +224,13 @@ _OLD = (
     "'acme', 's', NULL, 'u', NULL, 'absent', 'create', 'go', 'success', NULL, 'Zoë', NULL, '[]', '[]', 1, "
     "'2026-03-01 08:00:00.120000+00:00', 12"
 )
+_CYCLE = (
+    "INSERT INTO cycles (cycle_id, job, kind, state, flow_run_id, holder, started_at, counts, message) "
+    "VALUES ('c', 'acme', 'initial', 'Completed', '', '', '2026-03-01 08:00:00', '{}', '')"
+)
 OLD_ROWS = (
     "INSERT INTO jobs (job, status, created_at) VALUES ('acme', 'on', '2026-03-01 08:00:00')",
-    "INSERT INTO cycles (cycle_id, job, kind, state, flow_run_id, holder, started_at, counts, message) VALUES "
-    "('c', 'acme', 'initial', 'Completed', '', '', '2026-03-01 08:00:00', '{}', '')",
+    _CYCLE,
     *(
         "INSERT INTO activities (number, change_id, cycle_id, job, source_id, source_name, target_uri, target_name, "
         "situation, operation, decision, status, error_code, reason, remedy, changes, refused, attempts, started_at, "

@@ -119,9 +119,7 @@ def test_a_stretch_said_to_be_removed_by_hand_does_not_fit(ledger: Ledger, ledge
 
 
 @pytest.mark.parametrize("part", [1, 2, 3])
-def test_many_records_go_in_parts(
-    ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch, part: int
-) -> None:
+def test_many_records_go_in_parts(ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     day(ledger, clock, *range(1, 10), failing=4)
     day(ledger, clock, 20)
     monkeypatch.setattr(pruning, "PART", part)

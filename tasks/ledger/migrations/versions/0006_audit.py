@@ -27,7 +27,18 @@ _ACTIVITIES: Final = sa.table(
     *(sa.column(name, sa.DateTime(timezone=True) if name == "started_at" else sa.Text) for name in _SEALED),
 )
 _PART: Final = 10_000
-_GROUPS: Final = ("created", "updated", "enabled", "disabled", "deleted", "linked", "failed", "held", "staged", "skipped")
+_GROUPS: Final = (
+    "created",
+    "updated",
+    "enabled",
+    "disabled",
+    "deleted",
+    "linked",
+    "failed",
+    "held",
+    "staged",
+    "skipped",
+)
 _DROPPED: Final = ("v_time_to_provision", "v_links", "v_escrow", "v_failures", "v_activities", "v_cycles")
 
 
