@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
+import pyarrow as pa
 from rich.console import Console
 from rich.text import Text
 
@@ -28,6 +29,7 @@ from tasks.report.summaries import Systems
 
 _AT_ONCE: Final = 50
 """How many of the latest cycles are looked at after a cycle; `provision report export` looks at all."""
+_Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 
 
@@ -72,20 +74,18 @@ def prune_files(job: Job, before: dt.datetime) -> int:
 
 
 @contextlib.contextmanager
-def keeping_files(job: Job, log: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> Iterator[None]:
-    """Write the files and metrics that the job asks for once the block has ended, however it ends.
+def keeping_files(job: Job, log: _Log) -> Iterator[None]:
+    """Write the files and metrics that the job asks for once the block has ended, well or with an error.
 
-    A failure to do so is logged and is never a failure of the cycle: the ledger has everything.
+    A failure to do so is logged and is never a failure of the cycle: the ledger has everything. When the run is
+    cancelled, it ends without them.
     """
     try:
         yield
-    finally:
-        try:
-            if job.report.folder is not None:
-                write_missing(job, _AT_ONCE)
-            write_metrics(job)
-        except (OSError, ProvisioningError) as error:
-            log.warning("The cycle's files were not written; a later cycle writes them from the ledger: %s", error)
+    except Exception:
+        _keep(job, log)
+        raise
+    _keep(job, log)
 
 
 def show_export(console: Console, job_file: Path) -> None:
@@ -101,6 +101,19 @@ def show_export(console: Console, job_file: Path) -> None:
         console.print(Text(f"wrote {folder}"), soft_wrap=True)
     if not written:
         console.print(Text(f"Nothing is missing in {job.report.folder}."), soft_wrap=True)
+
+
+def _keep(job: Job, log: _Log) -> None:
+    for keep in (_write_latest, write_metrics):
+        try:
+            keep(job)
+        except (OSError, pa.ArrowException, ProvisioningError) as error:
+            log.warning("The cycle's files were not written; a later cycle writes them from the ledger: %s", error)
+
+
+def _write_latest(job: Job) -> None:
+    if job.report.folder is not None:
+        write_missing(job, _AT_ONCE)
 
 
 def _write(ledger: Ledger, job: Job, cycle: pd.Series) -> Path:

@@ -17,7 +17,9 @@ from rich.console import Console
 
 from deployments.sandbox.sandbox import DEFAULT_MAPPING, Sandbox
 from flows.metrics import serve_metrics
-from tasks.model import REDACTED, ExitCode
+from tasks.ledger.chain import record_of, seal
+from tasks.ledger.ledger import Ledger
+from tasks.model import REDACTED, ExitCode, UnreachableError
 from tests.flows.actual import accounts
 from tests.flows.conftest import Ended, Sandboxes
 from tests.flows.running import ledger_of, run_cycle
@@ -173,9 +175,6 @@ def _age_by(folder: Path, days: int) -> None:
 
 
 def _seal_anew(url: str) -> None:
-    from tasks.ledger.chain import record_of, seal
-    from tasks.ledger.ledger import Ledger
-
     with Ledger.open(url) as ledger:
         records = ledger.activities(job="sandbox").to_dict("records")
     last = ""
@@ -224,14 +223,17 @@ def test_a_throttled_request_and_a_quarantine_are_measured(sandboxes: Sandboxes,
     assert samples["provision_last_cycle_people", ("staged",)] > 0
 
 
-def test_a_cycle_that_breaks_off_is_measured_too(sandboxes: Sandboxes, tmp_path: Path) -> None:
-    sandbox = sandboxes(users=30)
-    job = sandbox.job_file(tmp_path, report={"metrics_file": "m.prom"})
-    sandbox.faults.add("replicon:*", "unavailable503")
-    with pytest.raises(Exception, match="."):
+def test_a_cycle_that_breaks_off_is_measured_too(
+    sandboxes: Sandboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WRONG_SECRET", "wrong")
+    source = {"client_secret": {"env": "WRONG_SECRET"}}
+    job = sandboxes(users=30).job_file(tmp_path, report={"metrics_file": "m.prom"}, source=source)
+    with pytest.raises(UnreachableError):
         run_cycle(job)
     samples = _samples((tmp_path / "m.prom").read_text("utf-8"))
     assert samples["provision_last_cycle_state", ("Failed",)] == 1
+    assert samples["provision_quarantined", ()] == 1
     assert ("provision_last_success_timestamp_seconds", ()) not in samples
 
 
