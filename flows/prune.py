@@ -61,4 +61,5 @@ def show_pruning(
     console: Console, job_file: Path, keep_days: int | None = None, *, despite_findings: bool = False
 ) -> None:
     """Remove what is older than the job keeps it and print what went."""
-    console.print(Text(prune_job(load_job(job_file), keep_days, despite_findings=despite_findings)))
+    said = prune_job(load_job(job_file), keep_days, despite_findings=despite_findings)
+    console.print(Text(said), soft_wrap=True)
