@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from flows.cli_deploy import deploy_app
+from flows.cli_lifecycle import lifecycle_app
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
 from flows.cli_report import report_app
@@ -30,6 +32,8 @@ app.add_typer(mapping_app)
 app.add_typer(links_app)
 app.add_typer(report_app)
 add_upkeep(app)
+app.add_typer(lifecycle_app)
+app.add_typer(deploy_app)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 
@@ -79,7 +83,11 @@ def run(
     job: JobFile,
     cycle: Annotated[CycleChoice, typer.Option(help="What the cycle reads.")] = CycleChoice.AUTOMATIC,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Carry out a job's very first plan, which otherwise waits to be seen.")
+        bool,
+        typer.Option(
+            "--apply",
+            help="Carry out a plan that otherwise waits to be seen: a first one, or one of a changed mapping or scope.",
+        ),
     ] = False,
 ) -> None:
     """Run one provisioning cycle of a job and show its activity report.

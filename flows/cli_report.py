@@ -64,14 +64,23 @@ def show_report(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write files there instead of to the screen.")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML file instead, to read and to send on.")
+    ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Show everybody, however many.")] = False,
 ) -> None:
     """Show who was created, updated, disabled, skipped or failed, and why. The word `show` may be left out.
 
-    Without a filter it is the latest cycle; with --since, --until or --user, all cycles of the job.
+    Without a filter it is the latest cycle; with --since, --until or --user, all cycles of the job. With --html it is
+    a page of one cycle, or with --since of all cycles since then.
 
     Example: provision report acme.yaml --user ada@acme.example --status failure
     """
+    if page is not None:
+        from flows.report_pages import show_page
+
+        show_page(Console(), job, page, cycle, _utc(since))
+        return
     from flows.report import Asked, show
 
     asked = Asked(

@@ -14,6 +14,7 @@ from flows.approval import approved_plan
 from flows.cycle import (
     Cycle,
     Read,
+    allowed_once,
     as_read,
     holding,
     judge_quarantine,
@@ -21,12 +22,15 @@ from flows.cycle import (
     only_planned,
     second_look,
     to_remember,
+    unseen,
+    watermark_of,
 )
 from flows.files import keeping_files
 from flows.history import facts_of
 from flows.measured import Measured
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
+from flows.progress_artifacts import progress_artifacts
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
 from tasks.load.task import load_task
@@ -50,18 +54,23 @@ def provision(
     Args:
         job_file: Path of the job file (YAML), as the worker sees it.
         cycle: Automatic reads changes only, or everything when it has to; initial reads everything.
-        apply_first_plan: A job's very first cycle only plans, so that a person sees the plan before anything is
-            written. Switch this on to carry it out at once.
+        apply_first_plan: A job's very first cycle, and the first one after its mapping or its scope has changed, only
+            plans, so that a person sees the plan before anything is written. Switch this on to carry it out at once.
         plan_file: Path of a saved plan. Exactly that plan is carried out, with what was decided about it; it is
             refused when it no longer fits.
     """
-    parts, progress = open_parts(Path(job_file)), current()
+    parts = open_parts(Path(job_file))
     job, mapping = parts.job, parts.mapping
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
     _rename(f"{job.name} · running")
     # The files come last, when the cycle has ended and nothing can fail it any more.
-    files = keeping_files(job, get_run_logger())
-    with files, parts.ledger, holding(parts, cycle, str(flow_run.id or "")) as held:
+    with (
+        keeping_files(job, get_run_logger()),
+        parts.ledger,
+        holding(parts, cycle, str(flow_run.id or "")) as held,
+        progress_artifacts(job.name, current()) as progress,
+    ):
+        parts = allowed_once(parts)
         memory, measured = held.memory, Measured()
         extraction = extract_assignments_task(
             job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
@@ -84,7 +93,7 @@ def provision(
             memory.links,
             memory.skips,
             parts.target,
-            job,
+            parts.job,
             cycle_id=held.cycle_id,
             kind=held.memory.kind,
             manifest=extraction.manifest,
@@ -95,10 +104,11 @@ def provision(
             progress=progress,
         )
         measured.done("reconcile")
+        first_look = None if approved is not None or apply_first_plan else unseen(memory, plan)
         if approved is not None:
             plan = approved.carried_out(parts, plan)
-        elif memory.first and not apply_first_plan:
-            plan = only_planned(plan)
+        elif first_look is not None:
+            plan = only_planned(plan, first_look)
         judge_quarantine(parts, plan)
         # By its annotations a frame passes for a coroutine, which Prefect's tasks may give.
         outcomes = cast(
@@ -110,9 +120,8 @@ def provision(
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
         measured.done("report")
-        seen = approved is not None or apply_first_plan or not memory.first
-        carried_out = seen and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
-        read = Read(extraction.watermark, to_remember(held, extraction, plan, outcomes))
+        carried_out = first_look is None and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
+        read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
         _end(parts, held, plan, told, read if carried_out else None, measured)
     _rename(f"{facts.title} · {told.verdict.sentence}")
     return Completed(message=told.verdict.sentence, data=told)
@@ -131,6 +140,7 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None, m
         message=told.verdict.sentence,
         remember=got.news if got else None,
         measured=measured.as_dict(),
+        settings=held.memory.settings if got else None,
     )
 
 

@@ -50,6 +50,10 @@ class JobState:
     """The manifest of the last complete read."""
     watermark_at: dt.datetime | None = None
     """When the cycle began that read up to the watermark."""
+    settings: str | None = None
+    """What names the scope and the source that were carried out last."""
+    force_removals: bool = False
+    """Whether the next cycle may do the removals over the limit."""
 
 
 def state(connection: sa.Connection, job: str) -> JobState:
@@ -66,6 +70,8 @@ def state(connection: sa.Connection, job: str) -> JobState:
         quarantine_since=row.quarantine_since,
         last_complete=None if row.last_complete is None else orjson.loads(row.last_complete),
         watermark_at=row.watermark_at,
+        settings=row.settings,
+        force_removals=row.force_removals,
     )
 
 
