@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -142,7 +142,7 @@ def _quarantine(standing: Standing) -> Samples:
     return [((standing.quarantine,), value) for _, value in age] if standing.quarantine else []
 
 
-_SAMPLES: Final = {
+_SAMPLES: Final[Mapping[str, Callable[[Standing], Samples]]] = {
     "last_success_timestamp_seconds": _last_success,
     "last_cycle_timestamp_seconds": _last_ended,
     "last_cycle_state": _state,
