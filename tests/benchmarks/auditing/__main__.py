@@ -7,6 +7,7 @@ recording the same activities costs, seals included.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import sys
 import tempfile
 import time
@@ -72,7 +73,12 @@ def main(count: int) -> None:
         folder = Path(name)
         cycle = ledger.begin_cycle("acme", CycleKind.INITIAL)
         parts = list(activities(count))
-        recording = seconds(lambda: [ledger.put_bulk("acme", cycle, part) for part in parts])
+
+        def record() -> None:
+            for part in parts:
+                ledger.put_bulk("acme", cycle, part)
+
+        recording = seconds(record)
         ledger.end_cycle(cycle, "Completed")
         everything = [{**row, "job": "acme", "cycle_id": cycle} for part in parts for row in part]
 
@@ -88,7 +94,7 @@ def main(count: int) -> None:
             "Verifying": seconds(lambda: ledger.verify("acme")),
             **{
                 f"Writing {kind.value}": seconds(
-                    lambda kind=kind: write_activities(folder / kind.value, frame, systems, [kind], job="acme")
+                    functools.partial(write_activities, folder / kind.value, frame, systems, [kind], job="acme")
                 )
                 for kind in ReportFormat
             },
