@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,7 +17,9 @@ from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
 from flows.cli_on_demand import on_demand
 from flows.cli_rehearse import rehearse
+from flows.cli_report import report_app
 from flows.cli_retry import add_retry
+from flows.cli_upkeep import add_upkeep
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
 app = typer.Typer(
@@ -33,6 +34,8 @@ app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
 add_retry(app)
+app.add_typer(report_app)
+add_upkeep(app)
 app.add_typer(lifecycle_app)
 app.add_typer(deploy_app)
 app.command()(rehearse)
@@ -221,40 +224,14 @@ def drift(
 
 
 @app.command()
-def report(
-    job: JobFile,
-    cycle: Annotated[str, typer.Option(help="Id of a cycle, or its first characters; the latest if not given.")] = "",
-    everybody: Annotated[bool, typer.Option("--all", help="Show everybody, however many.")] = False,
-    page: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML file instead, to read and to send on.")
-    ] = None,
-    since: Annotated[
-        datetime | None, typer.Option(help="With --html: all cycles that began since then (UTC).", show_default=False)
-    ] = None,
-) -> None:
-    """Show the activity report of a cycle: who was created, updated, disabled, skipped or failed, and why.
-
-    Example: provision report acme.yaml --html november.html --since 2026-11-01
-    """
-    if page is not None:
-        from flows.report_pages import show_page
-
-        show_page(Console(), job, page, cycle, since)
-        return
-    from flows.history import show_report
-
-    show_report(Console(), job, cycle, everybody=everybody)
-
-
-@app.command()
 def history(
     job: JobFile, limit: Annotated[int, typer.Option(min=1, help="How many cycles, latest first.")] = 20
 ) -> None:
-    """List the cycles of a job with what each of them did.
+    """List the runs of a job with what each of them did: Prefect's, or the ledger's cycles where no server is named.
 
     Example: provision history acme.yaml --limit 50
     """
-    from flows.history import show_history
+    from flows.run_history import show_history
 
     show_history(Console(), job, limit)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import pandas as pd
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
@@ -25,7 +25,9 @@ from flows.cycle import (
     unseen,
     watermark_of,
 )
+from flows.files import keeping_files
 from flows.history import facts_of
+from flows.measured import Measured
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
 from flows.progress_artifacts import progress_artifacts
@@ -80,16 +82,19 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
     scheduled = SCHEDULED in (flow_run.tags or [])
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
     _rename(f"{job.name} · running")
+    # The files come last, when the cycle has ended and nothing can fail it any more.
     with (
+        keeping_files(job, get_run_logger()),
         parts.ledger,
         holding(parts, cycle, str(flow_run.id or ""), scheduled=scheduled) as held,
         progress_artifacts(job.name, current()) as progress,
     ):
         parts = allowed_once(parts)
-        memory = held.memory
+        memory, measured = held.memory, Measured()
         extraction = extract_assignments_task(
             job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
         )
+        measured.done("extract")
         held = as_read(parts, held, extraction)
         accounts = transform_via_mapping_task(
             extraction.assignments,
@@ -100,6 +105,7 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
             linked=memory.known,
             progress=progress,
         )
+        measured.done("transform")
         plan = reconcile_task(
             accounts,
             mapping.matching,
@@ -116,6 +122,7 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
             history=memory.history,
             progress=progress,
         )
+        measured.done("reconcile")
         first_look = None if approved is not None or apply_first_plan else unseen(memory, plan)
         if approved is not None:
             plan = approved.carried_out(parts, plan)
@@ -126,17 +133,19 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
             pd.DataFrame,
             load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
         )
+        measured.done("load")
         judge_quarantine(parts, plan, held.cycle_id, outcomes)
         facts = facts_of(parts, held, plan)
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
+        measured.done("report")
         carried_out = first_look is None and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
         read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
-        _end(parts, held, plan, told, read if carried_out else None)
+        _end(parts, held, plan, told, read if carried_out else None, measured)
     return told
 
 
-def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -> None:
+def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None, measured: Measured) -> None:
     """Record how the cycle ended; the job's watermark moves only to where a whole read got that was acted on."""
     got = read if read is not None and plan.manifest.complete else None
     parts.ledger.end_cycle(
@@ -148,6 +157,7 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -
         counts={group.value: count for group, count in told.verdict.counts.items()},
         message=told.verdict.sentence,
         remember=got.news if got else None,
+        measured=measured.as_dict(),
         settings=held.memory.settings if got else None,
     )
 

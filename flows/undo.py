@@ -19,7 +19,7 @@ from flows.history import activities_of_cycle, cycle_of
 from flows.parts import Parts, open_parts
 from flows.progress import bars
 from flows.stopping import stoppable
-from tasks.model import BOOL, STRING, ExitCode, Plan, Presence
+from tasks.model import BOOL, STRING, BadInputError, ExitCode, Plan, Presence
 from tasks.reconcile.undo import Undoing, undo_plan
 from tasks.report.activity import without_values
 from tasks.report.cycle import Told
@@ -52,9 +52,15 @@ def undo(job_file: str, cycle_id: str = "", delete_created: bool = False, plan_f
 
 
 def planned(parts: Parts, cycle_id: str, deletes: bool) -> Plan:
-    """Plan the undo; nothing is written. Raises `BadInputError` when the job has no such cycle."""
+    """Plan the undo; nothing is written. Raises `BadInputError` when the job has no such cycle any more."""
     ledger, job = parts.ledger, parts.job
-    cycle = str(cycle_of(ledger, job, cycle_id)["cycle_id"])
+    found = cycle_of(ledger, job, cycle_id)
+    cycle = str(found["cycle_id"])
+    if pd.notna(found["pruned_at"]):
+        raise BadInputError(
+            f"Cycle {cycle} cannot be taken back: what it did was removed for its age on "
+            f"{found['pruned_at']:%Y-%m-%d}. A longer `report.keep_days` keeps later cycles longer."
+        )
     undoing = Undoing(
         cycle, ledger.activities(cycle_id=cycle), ledger.links(job.name), job, ledger.history(job.name), deletes
     )

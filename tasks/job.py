@@ -315,6 +315,32 @@ class Ledger(_Section):
         return url
 
 
+class ReportFormat(StrEnum):
+    """A form in which activities are kept in files."""
+
+    NDJSON = "ndjson"
+    """One JSON object a line."""
+    JSON = "json"
+    """One JSON array."""
+    PARQUET = "parquet"
+    """Columns, for tools that analyse."""
+    CSV = "csv"
+    """The three joined files of Microsoft's download."""
+
+
+class Report(_Section):
+    """What is kept of each cycle beside the ledger, where, and for how long. Paths are relative to the job file."""
+
+    folder: Path | None = Field(default=None, description="Where each cycle's activities go as files; none if absent.")
+    formats: frozenset[ReportFormat] = Field(
+        default=frozenset({ReportFormat.NDJSON, ReportFormat.PARQUET}), min_length=1
+    )
+    keep_days: int | None = Field(
+        default=None, ge=1, description="After how many days `provision prune` removes what is told; never if absent."
+    )
+    metrics_file: Path | None = Field(default=None, description="OpenMetrics text, written anew after each cycle.")
+
+
 class Job(_Section):
     """One source, one target, one mapping: everything a cycle needs to know.
 
@@ -341,6 +367,7 @@ class Job(_Section):
     load: Load = Load()
     quarantine: QuarantineLimits = QuarantineLimits()
     ledger: Ledger = Ledger()
+    report: Report = Report()
     file: Path = Path()
 
     @model_validator(mode="before")
@@ -433,7 +460,15 @@ def _resolved(job: Job, folder: Path) -> Job:
         )
     elif source.ca_file is not None:
         source = source.model_copy(update={"ca_file": folder / source.ca_file})
-    return job.model_copy(update={"source": source, "mapping": folder / job.mapping, "file": job.file.resolve()})
+    report = job.report.model_copy(
+        update={
+            name: folder / value
+            for name in ("folder", "metrics_file")
+            if (value := getattr(job.report, name)) is not None
+        }
+    )
+    resolved = {"source": source, "mapping": folder / job.mapping, "report": report, "file": job.file.resolve()}
+    return job.model_copy(update=resolved)
 
 
 def _place(item: Any) -> tuple[Any, ...]:

@@ -364,6 +364,31 @@ target did not take; `duration_ms` in milliseconds, requests and waits included.
 """
 
 
+ACTIVITY_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
+    "change_id": STRING,
+    "cycle_id": STRING,
+    "job": STRING,
+    "source_id": STRING,
+    "source_name": STRING,
+    "target_uri": STRING,
+    "target_name": STRING,
+    "situation": STRING,
+    "operation": STRING,
+    "decision": STRING,
+    "status": STRING,
+    "error_code": STRING,
+    "reason": STRING,
+    "remedy": STRING,
+    "changes": STRING,
+    "refused": STRING,
+    "attempts": INT,
+    "started_at": TIME,
+    "duration_ms": INT,
+}
+"""Activities: one row a change, how it ended. `changes` is JSON [{attribute, before, after}], `refused` a JSON list of
+attributes; `duration_ms` in milliseconds. `status` is null while nobody has acted."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Manifest:
     """What a source read did, as proof that it was whole.

@@ -15,6 +15,7 @@ import orjson
 import pandas as pd
 import sqlalchemy as sa
 
+from tasks.ledger.chain import ChainHead
 from tasks.ledger.database import insert
 from tasks.ledger.frames import CYCLE_COLUMNS, fetch
 from tasks.ledger.tables import CYCLES, JOBS
@@ -57,6 +58,8 @@ class JobState:
     """Until when scheduled cycles rest."""
     last_complete: Mapping[str, Any] | None = None
     """The manifest of the last complete read."""
+    watermark_at: dt.datetime | None = None
+    """When the cycle began that read up to the watermark."""
     settings: str | None = None
     """What names the scope and the source that were carried out last."""
     force_removals: bool = False
@@ -78,6 +81,7 @@ def state(connection: sa.Connection, job: str) -> JobState:
         quarantine_cycles=row.quarantine_cycles,
         quarantine_until=row.quarantine_until,
         last_complete=None if row.last_complete is None else orjson.loads(row.last_complete),
+        watermark_at=row.watermark_at,
         settings=row.settings,
         force_removals=row.force_removals,
     )
@@ -144,8 +148,10 @@ def end(
     manifest: Mapping[str, Any] | None,
     message: str,
     now: dt.datetime,
+    measured: Mapping[str, Any] | None = None,
+    at: ChainHead | None = None,
 ) -> None:
-    """Record how a cycle ended."""
+    """Record how a cycle ended, what it took, and where its job's chain then stands."""
     connection.execute(
         CYCLES.update()
         .where(CYCLES.c.cycle_id == cycle_id)
@@ -155,6 +161,9 @@ def end(
             counts=orjson.dumps(dict(counts)).decode(),
             manifest=None if manifest is None else orjson.dumps(dict(manifest)).decode(),
             message=message,
+            measured=None if measured is None else orjson.dumps(dict(measured)).decode(),
+            chain_position=at.position if at else None,
+            chain_head=at.seal if at else None,
         )
     )
 
@@ -168,6 +177,11 @@ def read(connection: sa.Connection, job: str | None, limit: int | None) -> pd.Da
 def job_of(connection: sa.Connection, cycle_id: str) -> str:
     """Give the job that a cycle is of."""
     return connection.execute(sa.select(CYCLES.c.job).where(CYCLES.c.cycle_id == cycle_id)).scalar_one()
+
+
+def began_at(connection: sa.Connection, cycle_id: str) -> dt.datetime:
+    """Give when a cycle began."""
+    return connection.execute(sa.select(CYCLES.c.started_at).where(CYCLES.c.cycle_id == cycle_id)).scalar_one()
 
 
 def kind_of(connection: sa.Connection, cycle_id: str) -> CycleKind:

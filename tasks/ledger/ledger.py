@@ -5,6 +5,7 @@ The statements are in the modules named after their nouns; each method here is o
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import threading
 import uuid
@@ -18,6 +19,7 @@ from tasks.ledger import (
     activities,
     administration,
     budgets,
+    chain,
     cycles,
     escrow,
     journal,
@@ -25,17 +27,22 @@ from tasks.ledger import (
     links,
     locks,
     plans,
+    pruning,
     quarantine,
     source,
+    verification,
 )
+from tasks.ledger.chain import ChainHead
 from tasks.ledger.cycles import JobState, JobStatus
 from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
 from tasks.ledger.locks import Holder
 from tasks.ledger.plans import SavedPlan
+from tasks.ledger.pruning import Pruned
 from tasks.ledger.quarantine import Transition
 from tasks.ledger.records import Moves, Request
 from tasks.ledger.source import Remember, SourceMemory
+from tasks.ledger.verification import Verification
 from tasks.model import Approval, CycleKind, Decision, History, Manifest, ResetScope
 
 _Given = TypeVar("_Given")
@@ -175,13 +182,15 @@ class Ledger:
         message: str = "",
         remember: Remember | None = None,
         settings: str | None = None,
+        measured: Mapping[str, Any] | None = None,
     ) -> None:
         """Record how a cycle ended and let go of its job, all in one transaction.
 
         A `watermark`, `mapping_digest`, `settings` or `remember` that is null leaves what the job has; a watermark
         ends the leave to exceed the limit of removals. A complete `manifest` becomes the last complete one, that of an
-        incremental cycle in its assignments and groups only. Raises `LostLockError` when another cycle holds the job by
-        now: then nothing is recorded.
+        incremental cycle in its assignments and groups only. `measured` is JSON-ready: what the cycle took. Where the
+        job's chain of activities stands is kept with the cycle. Raises `LostLockError` when another cycle holds the
+        job by now: then nothing is recorded.
         """
         with self._guard:
             heartbeat = self._beating.pop(cycle_id, None)
@@ -191,10 +200,12 @@ class Ledger:
         with self._database.writing() as connection:
             job = cycles.job_of(connection, cycle_id)
             locks.check(connection, job, cycle_id)
-            cycles.end(connection, cycle_id, state, counts or {}, kept, message, self._clock())
+            at = chain.head(connection, job)
+            cycles.end(connection, cycle_id, state, counts or {}, kept, message, self._clock(), measured, at)
             changed: dict[str, Any] = {}
             if watermark is not None:
                 changed.update(watermark=orjson.dumps(dict(watermark)).decode(), force_removals=False)
+                changed["watermark_at"] = cycles.began_at(connection, cycle_id)
             if mapping_digest is not None:
                 changed["mapping_digest"] = mapping_digest
             if settings is not None:
@@ -240,6 +251,11 @@ class Ledger:
         """Give the links of `job` (`LINK_COLUMNS`): all, or those of `source_ids`."""
         with self._database.reading() as connection:
             return links.read(connection, job, source_ids)
+
+    def link_count(self, job: str) -> int:
+        """Count the links of `job`."""
+        with self._database.reading() as connection:
+            return links.count(connection, job)
 
     def link_holders(self, job: str, target_uris: Sequence[str]) -> dict[str, str]:
         """Give, by URI, the source ids that those of these accounts are linked to which are linked."""
@@ -355,6 +371,7 @@ class Ledger:
         job: str | None = None,
         cycle_id: str | None = None,
         since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
         source: str | None = None,
         status: str | None = None,
         operation: str | None = None,
@@ -363,7 +380,8 @@ class Ledger:
     ) -> pd.DataFrame:
         """Give activities (`ACTIVITY_COLUMNS`), oldest first; with `limit` only the latest.
 
-        `since` is an aware instant; `source` is a source id or the name that reports use.
+        `since` and `until` are aware instants, the latter not included; `source` is a source id or a name as reports
+        have it.
         """
         with self._database.reading() as connection:
             return activities.read(
@@ -371,6 +389,7 @@ class Ledger:
                 job=job,
                 cycle_id=cycle_id,
                 since=since,
+                until=until,
                 source=source,
                 status=status,
                 operation=operation,
@@ -383,6 +402,39 @@ class Ledger:
         with self._database.reading() as connection:
             parts = [activities.recorded(connection, part) for part in chunks(change_ids)]
             return pd.concat(parts, ignore_index=True) if parts else activities.recorded(connection, [])
+
+    def cycles_with_activities(self, cycle_ids: Sequence[str]) -> set[str]:
+        """Give those of these cycles that have activities."""
+        with self._database.reading() as connection:
+            return {found for part in chunks(cycle_ids) for found in activities.cycles_among(connection, part)}
+
+    def chain_head(self, job: str) -> ChainHead:
+        """Give where the chain of the job's activities stands."""
+        with self._database.reading() as connection:
+            return chain.head(connection, job)
+
+    def verify(self, job: str, head: str = "") -> Verification:
+        """Check every activity of `job` against its seal; `head` is one that was kept somewhere else."""
+        with self._database.reading(snapshot=True) as connection:
+            return verification.verify(connection, job, head)
+
+    def prune(self, job: str, before: dt.datetime) -> Pruned:
+        """Remove what began before the instant `before`, as `pruning` says, some thousand records a transaction."""
+        with self._database.reading() as connection:
+            end = pruning.end_of(connection, job, before)
+        gone, reached = 0, -1
+        while reached < end:
+            with self._database.writing() as connection:
+                part, reached = pruning.prune_activities(connection, job, end, self._clock())
+            gone += part
+        with self._database.writing() as connection:
+            rest = pruning.prune_rest(connection, job, before)
+            return dataclasses.replace(rest, activities=gone, kept=pruning.kept_before(connection, job, end))
+
+    def pruned_at(self, job: str) -> dt.datetime | None:
+        """Give when activities of `job` were last removed because of their age; null when none ever were."""
+        with self._database.reading() as connection:
+            return pruning.pruned_at(connection, job)
 
 
 def _skip(job: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class CycleFacts:
     notes: tuple[str, ...] = ()
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     see: str = ""
+    chain: str = ""
+    """Where the chain of the job's activities stood at the end, for checking the record later."""
 
     @property
     def title(self) -> str:
@@ -55,6 +57,7 @@ class CycleFacts:
             ("Linked", f"{self.linked:,} people have an account"),
             *([("Quarantine", self.quarantine)] if self.quarantine else []),
             ("Cycle", self.cycle_id),
+            *([("Sealed", self.chain)] if self.chain else []),
         ]
 
     def _read(self) -> str:
