@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from flows.cli_alerts import alerts_app
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
@@ -26,6 +27,7 @@ job_app = typer.Typer(name="job", help="Write and check job files.", no_args_is_
 app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
+app.add_typer(alerts_app)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 

@@ -52,8 +52,8 @@ def referred_names(ledger: Ledger, job: str, changes: pd.Series) -> dict[str, st
     return dict(zip(links["target_uri"], links["target_name"], strict=True))
 
 
-def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
-    """Give the facts of a cycle that has just been carried out."""
+def facts_of(parts: Parts, cycle: Cycle, plan: Plan, *, stopped: bool = False, moved: bool = False) -> CycleFacts:
+    """Give the facts of a cycle that has just been carried out, or was `stopped`; `moved` is its watermark."""
     ledger, job = parts.ledger, parts.job
     return CycleFacts(
         job=job.name,
@@ -69,6 +69,9 @@ def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
         notes=plan.verdict.reasons,
         names=referred_names(ledger, job.name, plan.changes["after"]),
         see=report_command(job, cycle.cycle_id),
+        watermark=plan.manifest.started_at if moved else None,
+        in_escrow=len(ledger.escrow(job.name)),
+        stopped=stopped,
     )
 
 
@@ -98,9 +101,12 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
         quarantine=state.quarantine_reason,
         names=names,
         see=report_command(job, cycle["cycle_id"]),
+        stopped=cycle["state"] == StateName.STOPPED,
     )
     complete = manifest is None or manifest.complete
-    verdict = judge(activities, complete=complete, quarantine=state.quarantine_reason, failure=failure)
+    verdict = judge(
+        activities, complete=complete, quarantine=state.quarantine_reason, failure=failure, stopped=facts.stopped
+    )
     return activities, Told(facts, verdict)
 
 

@@ -5,10 +5,8 @@ from typing import cast
 
 import pandas as pd
 from prefect import flow
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed
 
 from flows.approval import approved_plan
 from flows.cycle import (
@@ -25,6 +23,7 @@ from flows.cycle import (
 from flows.history import facts_of
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
+from flows.telling import final_state, telling
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
 from tasks.load.task import load_task
@@ -32,6 +31,7 @@ from tasks.model import CycleChoice, Plan
 from tasks.reconcile.task import reconcile_task
 from tasks.report.activity import without_values
 from tasks.report.cycle import Told
+from tasks.report.run_history import KIND_OF_CYCLE, RunKind
 from tasks.report.task import report_task
 from tasks.transform.task import transform_via_mapping_task
 
@@ -56,9 +56,15 @@ def provision(
     parts, progress = open_parts(Path(job_file)), current()
     job, mapping = parts.job, parts.mapping
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
-    _rename(f"{job.name} · running")
-    with parts.ledger, holding(parts, cycle, str(flow_run.id or "")) as held:
+    expected = RunKind.INITIAL if cycle is CycleChoice.INITIAL else RunKind.INCREMENTAL
+    planned = RunKind.PLAN if approved is not None else None
+    with (
+        parts.ledger,
+        telling(parts, planned or expected) as run,
+        holding(parts, cycle, str(flow_run.id or "")) as held,
+    ):
         memory = held.memory
+        run.is_of(planned or KIND_OF_CYCLE[memory.kind])
         extraction = extract_assignments_task(
             job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
         )
@@ -98,15 +104,17 @@ def provision(
             pd.DataFrame,
             load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
         )
-        facts = facts_of(parts, held, plan)
+        seen = approved is not None or apply_first_plan or not memory.first
+        stopped = bool(outcomes["error_code"].eq(NOT_ATTEMPTED).any())
+        carried_out = seen and not stopped
+        moved = carried_out and plan.manifest.complete
+        facts = facts_of(parts, held, plan, stopped=stopped, moved=moved)
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
-        seen = approved is not None or apply_first_plan or not memory.first
-        carried_out = seen and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
         read = Read(extraction.watermark, to_remember(held, extraction, plan, outcomes))
         _end(parts, held, plan, told, read if carried_out else None)
-    _rename(f"{facts.title} · {told.verdict.sentence}")
-    return Completed(message=told.verdict.sentence, data=told)
+        run.ended(told, planned or KIND_OF_CYCLE[held.memory.kind])
+    return final_state(told)
 
 
 def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -> None:
@@ -122,10 +130,3 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -
         message=told.verdict.sentence,
         remember=got.news if got else None,
     )
-
-
-def _rename(name: str) -> None:
-    """Name the run in the list of runs, which shows names and never messages."""
-    if flow_run.id:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(flow_run.id, name=name)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 from rich.console import Console
 
 from flows.history import activities_of_cycle
 from flows.progress import bars
 from flows.provision import provision
+from flows.telling import told_by
 from tasks.job import load_job
 from tasks.model import CycleChoice
 from tasks.report.cycle import Told
@@ -41,5 +41,4 @@ def provisioned(
     """Run one cycle of the job at `job_file` behind progress bars and give how it went."""
     with bars(console):
         state = provision(str(job_file), choice, apply_first_plan, str(plan_file or ""), return_state=True)
-    # The flow gives its final state; its result is the data in that state.
-    return cast(Told, state.result())
+    return told_by(state)

@@ -300,3 +300,16 @@ UNSETTLED: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 """One row a person whose operation was held, staged or not come to: looked at again whether or not they change."""
+
+NOTICES: Final = sa.Table(
+    "notices",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("over_at", Instant),
+    sa.Column("told", sa.Boolean, nullable=False),
+)
+"""One row a thing that people have to know: standing since when, over when, and whether they were told it stands."""

@@ -14,7 +14,7 @@ import pandas as pd
 
 from tasks.model import Decision, Plan
 from tasks.report.activity import Group, account_names, activities_of, changes_in, counts_of, groups_of, shown_value
-from tasks.report.cycle import Told
+from tasks.report.cycle import KINDS, CycleFacts, Told
 from tasks.report.remedies import remedy_of
 from tasks.report.verdict import StateName, in_words
 
@@ -31,6 +31,7 @@ _SIGNS: Final[Mapping[StateName, str]] = {
     StateName.HELD: "⏸️",
     StateName.QUARANTINED: "⛔",
     StateName.INCOMPLETE_READ: "⚠️",
+    StateName.STOPPED: "⏹️",
     StateName.FAILED: "❌",
 }
 _ORDER: Final = {group.value: place for place, group in enumerate(Group)}
@@ -39,19 +40,31 @@ _ORDER: Final = {group.value: place for place, group in enumerate(Group)}
 def summary_markdown(activities: pd.DataFrame, told: Told) -> str:
     """Give the cycle's facts, its counts by group, and the most frequent errors with their remedies."""
     verdict, facts = told.verdict, told.facts
+    started = f"{facts.started_at:%d %b %Y, %H:%M:%S} UTC"
     parts = [
         f"## {_SIGNS[verdict.state]} {verdict.state.value}",
         f"**{verdict.sentence[:1].upper()}{verdict.sentence[1:]}**",
         *(f"> {_flat(note)}" for note in facts.notes),
-        _table(("", ""), facts.lines()),
+        _table(("Synchronization details", ""), [("Cycle type", KINDS[facts.kind]), ("Started", started), *facts.lines()]),
         "### What was done",
         _table(("Result", "People"), [(group.value.capitalize(), f"{n:,}") for group, n in verdict.counts.items()])
         if verdict.counts
         else "Nothing.",
         *_top_errors(activities),
-        *([f"Everything: `{facts.see}`"] if facts.see else []),
+        *_files(facts),
     ]
     return _bounded(parts)
+
+
+def _files(facts: CycleFacts) -> list[str]:
+    """Say where everything is: the files of the full report, and the command that shows it."""
+    listed = [f"- {_flat(name)}: {_where(place)}" for name, place in facts.files]
+    shown = [f"- On a terminal: `{facts.see}`"] if facts.see else []
+    return ["### Everything", "\n".join([*listed, *shown])] if listed or shown else []
+
+
+def _where(place: str) -> str:
+    return f"<{place}>" if place.startswith(("http://", "https://")) else f"`{place}`"
 
 
 def activity_rows(
