@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,9 +21,10 @@ from rich.console import Console
 from deployments.sandbox.sandbox import ADMIN_PASSWORD, CLIENT_SECRET, Sandbox
 from flows.cli import main
 from flows.serving import prefect_server
+from tests.browser import page
 from tests.databases import ledger_url, postgres_server
 
-__all__ = ["ledger_url", "postgres_server"]
+__all__ = ["ledger_url", "page", "postgres_server"]
 
 Sandboxes = Callable[..., Sandbox]
 
@@ -93,3 +95,11 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Ended(int(ended.value.code or 0), printed.out, printed.err)
 
     return call
+
+
+@pytest.fixture
+def unused() -> int:
+    """Give a port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

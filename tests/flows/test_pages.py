@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tasks.report.cycle import Told
+from tasks.report.remedies import remedy_of
+from tests.browser import WIDTH
 from tests.flows.conftest import Sandboxes
 from tests.flows.running import ledger_of, run_cycle
 
@@ -27,12 +26,50 @@ class Lived:
 
 @pytest.fixture(scope="module")
 def lived(sandboxes: Sandboxes, tmp_path_factory: pytest.TempPathFactory) -> Lived:
-    sandbox = sandboxes(users=40, seed=11)
+    # In this company Replicon lacks a department, and one person's data is such that it is refused.
+    sandbox = sandboxes(users=40, seed=11, missing_departments=2)
     job = sandbox.job_file(tmp_path_factory.mktemp("pages"), name="northwind")
-    sandbox.faults({"match": "CreateUser", "fault": "refuse", "times": 2})
     told = run_cycle(job)
     with ledger_of(job) as ledger:
         failure = ledger.activities(job="northwind", status="failure").iloc[0]
         return Lived(
             ledger.cycles("northwind", 1)["flow_run_id"].iloc[0], told, failure["source_name"], failure["error_code"]
         )
+
+
+def test_a_person_finds_the_verdict_the_failed_user_and_the_remedy(
+    lived: Lived, prefect_pages: str, page: Page
+) -> None:
+    verdict = lived.told.verdict
+    page.goto(f"{prefect_pages}/runs")
+    entry = page.get_by_role("link", name=verdict.sentence)
+    expect(entry.first).to_be_visible()
+    expect(page.get_by_text(verdict.state.value).first).to_be_visible()
+
+    entry.first.click()
+    expect(page.get_by_text("outcome:completed-with-errors").first).to_be_visible()
+    page.get_by_text("Task Runs", exact=True).click()
+    for stage in ("extract-assignments", "transform-via-mapping", "reconcile", "load", "report"):
+        expect(page.get_by_text(f"{stage}-").first).to_be_visible()
+
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_text("provisioning-summary-northwind", exact=True).first.click()
+    expect(page.get_by_text("Synchronization details")).to_be_visible()
+    failed = page.get_by_role("listitem").filter(has_text=lived.failed)
+    expect(failed.first).to_contain_text(lived.code)
+    expect(failed.first).to_contain_text("What to do:")
+    expect(failed.first).to_contain_text(remedy_of(lived.code).action)
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
+
+
+def test_the_event_feed_tells_who_failed_and_the_verdict(lived: Lived, prefect_pages: str, page: Page) -> None:
+    # The feed is read when its page is opened, and the server takes events in after the run has ended.
+    for event, who in (("operation.failed", lived.failed), ("cycle.completed-with-errors", "northwind")):
+        for _ in range(20):
+            page.goto(f"{prefect_pages}/events?event=provisioning.{event}")
+            found = page.get_by_text(f"provisioning.{event}", exact=True)
+            page.wait_for_load_state("networkidle")
+            if found.count():
+                break
+        expect(found.first).to_be_visible()
+        expect(page.get_by_text(who).first).to_be_visible()
