@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
+from prefect.exceptions import PrefectException
 from rich.console import Console
 
 from flows.history import activities_of_cycle
@@ -11,7 +13,7 @@ from flows.progress import bars
 from flows.provision import provision
 from flows.telling import told_by
 from tasks.job import load_job
-from tasks.model import CycleChoice
+from tasks.model import CycleChoice, UnreachableError
 from tasks.report.cycle import Told
 from tasks.report.terminal import activity_report
 
@@ -38,7 +40,17 @@ def provisioned(
     apply_first_plan: bool = False,
     plan_file: Path | None = None,
 ) -> Told:
-    """Run one cycle of the job at `job_file` behind progress bars and give how it went."""
-    with bars(console):
-        state = provision(str(job_file), choice, apply_first_plan, str(plan_file or ""), return_state=True)
+    """Run one cycle of the job at `job_file` behind progress bars and give how it went.
+
+    Raises `UnreachableError` when Prefect's API does not answer; the ledger has what was done until its end.
+    """
+    try:
+        with bars(console):
+            state = provision(str(job_file), choice, apply_first_plan, str(plan_file or ""), return_state=True)
+    except (PrefectException, httpx.HTTPError) as error:
+        raise UnreachableError(
+            f"Prefect's API does not answer ({error}), so its run history does not show how this run ended. The ledger "
+            f"has it: provision report {job_file}. Check PREFECT_API_URL and that its server runs; the next run "
+            "goes on from there."
+        ) from error
     return told_by(state)
