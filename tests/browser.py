@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 WIDTH: Final = 1280
 """Pixels that pages have to be readable in."""
@@ -34,6 +34,7 @@ def page() -> Iterator[Page]:
     path = browser_path()
     if path is None:
         pytest.skip("No browser here: install chromium, or name one in PROVISION_BROWSER.")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
         opened = browser.new_page(viewport={"width": WIDTH, "height": 1000})

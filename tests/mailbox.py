@@ -66,7 +66,7 @@ class Mailbox:
 
     def subjects(self) -> list[str]:
         """Give the subjects of what has arrived, without what is the same in all."""
-        return [str(mail["Subject"]).removeprefix("[Replicon provisioning] ") for mail in self.mails]
+        return [str(mail["Subject"]).strip().removeprefix("[Replicon provisioning] ") for mail in self.mails]
 
 
 @contextlib.contextmanager

@@ -114,4 +114,8 @@ def _person(row: Mapping[str, Any], job: str) -> dict[str, str]:
 
 
 def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("change_id", "situation", "operation", "decision", "status", "reason")}
+    # Prefect's pages show ids of resources and never their names.
+    person = row["source_name"] or row["target_name"]
+    return {"person": person} | {
+        name: row[name] for name in ("change_id", "situation", "operation", "decision", "status", "reason")
+    }

@@ -31,7 +31,8 @@ def report_task(
     complete = facts.manifest is None or facts.manifest.complete
     verdict = judge(activities, complete=complete, quarantine=facts.quarantine, failure=failure, stopped=facts.stopped)
     told = Told(facts, verdict)
-    emit([*operation_events(activities, facts.job), verdict_event(told)])
+    # Prefect's feed begins with the newest: the verdict, and below it what went wrong.
+    emit([*reversed([*operation_events(activities, facts.job)]), verdict_event(told)])
     logger = get_run_logger()
     try:
         create_markdown_artifact(
