@@ -21,13 +21,14 @@ from tasks.report.verdict import StateName
 
 
 @contextlib.contextmanager
-def by_hand(parts: Parts, flow_run_id: str = "") -> Iterator[str]:
+def by_hand(parts: Parts, flow_run_id: str = "", *, though_off: bool = False) -> Iterator[str]:
     """Hold the job and give the id under which its history shows what is done; raises `HeldError` when it is held.
 
+    What a person asks for in so many words goes on `though_off`: mending a job that is switched off is why it is off.
     Whoever enters ends it with `Ledger.end_cycle` as the last thing; what breaks off is recorded as failed.
     """
     ledger, job = parts.ledger, parts.job.name
-    cycle_id = ledger.begin_cycle(job, CycleKind.ON_DEMAND, flow_run_id)
+    cycle_id = ledger.begin_cycle(job, CycleKind.ON_DEMAND, flow_run_id, though_off=though_off)
     try:
         settle(parts.target, ledger, parts.job, cycle_id)
         yield cycle_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.cli_alerts import alerts_app
+from flows.cli_deploy import deploy_app
+from flows.cli_lifecycle import lifecycle_app
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
@@ -28,6 +31,8 @@ app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
 app.add_typer(alerts_app)
+app.add_typer(lifecycle_app)
+app.add_typer(deploy_app)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 
@@ -77,7 +82,11 @@ def run(
     job: JobFile,
     cycle: Annotated[CycleChoice, typer.Option(help="What the cycle reads.")] = CycleChoice.AUTOMATIC,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Carry out a job's very first plan, which otherwise waits to be seen.")
+        bool,
+        typer.Option(
+            "--apply",
+            help="Carry out a plan that otherwise waits to be seen: a first one, or one of a changed mapping or scope.",
+        ),
     ] = False,
 ) -> None:
     """Run one provisioning cycle of a job and show its activity report.
@@ -208,11 +217,22 @@ def report(
     job: JobFile,
     cycle: Annotated[str, typer.Option(help="Id of a cycle, or its first characters; the latest if not given.")] = "",
     everybody: Annotated[bool, typer.Option("--all", help="Show everybody, however many.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML file instead, to read and to send on.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="With --html: all cycles that began since then (UTC).", show_default=False)
+    ] = None,
 ) -> None:
     """Show the activity report of a cycle: who was created, updated, disabled, skipped or failed, and why.
 
-    Example: provision report acme.yaml
+    Example: provision report acme.yaml --html november.html --since 2026-11-01
     """
+    if page is not None:
+        from flows.report_pages import show_page
+
+        show_page(Console(), job, page, cycle, since)
+        return
     from flows.history import show_report
 
     show_report(Console(), job, cycle, everybody=everybody)

@@ -140,17 +140,26 @@ def preview(
         Path | None,
         typer.Option(metavar="OLD", help="The mapping to compare it with; the job's own unless given."),
     ] = None,
+    users: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--user", metavar="NAME", help="Only this person: id, sign-in name or mail. May be given several times."
+        ),
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Read the whole directory, not only some people.")] = False,
+    sample: Annotated[int, typer.Option(min=1, help="How many people are read unless --user or --all says.")] = 200,
     limit: Annotated[int, typer.Option(min=0, help="How many people are shown.")] = 20,
 ) -> None:
-    """Show whose accounts another mapping would change, attribute by attribute, for the job's real people.
+    """Show whose accounts another mapping would change, attribute by attribute, for some of the job's real people.
 
     Replicon is not asked, and nothing is written. Ends with 0 when nothing would change, 1 when something would.
 
-    Example: provision mapping preview new.yaml --against replicon.yaml --job acme.yaml --limit 50
+    Example: provision mapping preview new.yaml --against replicon.yaml --job acme.yaml --all --limit 50
     """
-    from flows.mapping_people import show_preview
+    from flows.mapping_people import Chosen, show_preview
 
-    raise typer.Exit(show_preview(_console(), new, against, job, limit))
+    chosen = Chosen(tuple(users or ()), None if everybody else sample)
+    raise typer.Exit(show_preview(_console(), new, against, job, chosen, limit))
 
 
 def _console() -> Console:

@@ -17,7 +17,7 @@ from tasks.connectors.microsoft_graph.errors import SignInError
 from tasks.connectors.replicon.errors import StopJobError
 from tasks.extract.assignments import extract_people
 from tasks.extract.changes import Since
-from tasks.job import FilesSource
+from tasks.job import FilesSource, Job, Threshold
 from tasks.ledger.cycles import JobState
 from tasks.ledger.locks import LostLockError
 from tasks.ledger.source import Remember
@@ -46,19 +46,27 @@ FIRST_PLAN: Final = (
     "Look at the plan, then run the job again with the first plan applied."
 )
 """Why a first cycle holds everything."""
+CHANGED_PLAN: Final = (
+    "{what} changed since the last cycle, which concerns everybody, so this one only planned. "
+    "Look at the plan, then run the job again with it applied."
+)
+"""Why a cycle under a changed mapping or scope holds everything."""
+_WHOLE_READ: Final = "whole_read_at"
+"""What the time of the last read of everybody is called beside what the source gives as its watermark."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
     """What a cycle starts from: its kind, and what the ledger remembers of the cycles before.
 
-    `first` is true when no cycle of the job has been carried out yet. `links`, `skips` and `leaving` are the ledger's
+    `unseen` is why a person has to see the plan before it is carried out, null when nobody has to: no cycle of the job
+    has been carried out yet, or its mapping or its scope has changed. `links`, `skips` and `leaving` are the ledger's
     frames, `history` is what earlier cycles did. `since` is what changes are read from, null when everybody is to be
     read; `settings` names how the source is read.
     """
 
     kind: CycleKind
-    first: bool
+    unseen: str | None
     now: dt.datetime
     links: pd.DataFrame
     skips: pd.DataFrame
@@ -99,21 +107,18 @@ def remember(parts: Parts, choice: CycleChoice) -> Memory:
     state, source, settings, now = ledger.job_state(job), ledger.source(job), settings_of(parts), ledger.now()
     facts = source.facts()
     upon = state.watermark if facts is not None and facts.settings == settings else None
-    kind = _kind(job, choice, state, upon, parts.mapping.digest)
-    leaving = ledger.leaving(job)
-    # Whoever is in their days of grace is looked at in every cycle: the day comes without a change.
-    again = sorted({*source.again(now), *leaving["source_id"]})
+    kind = _kind(parts, choice, state, upon, now)
     return Memory(
         kind=kind,
-        first=state.watermark is None,
+        unseen=_unseen(parts, state, settings),
         now=now,
         links=ledger.links(job),
         skips=ledger.skips(job),
         last_complete=state.last_complete,
-        leaving=leaving,
+        leaving=ledger.leaving(job),
         history=ledger.history(job),
         settings=settings,
-        since=Since(upon, source, again) if kind is CycleKind.INCREMENTAL and upon else None,
+        since=Since(upon, source, source.again(now)) if kind is CycleKind.INCREMENTAL and upon else None,
     )
 
 
@@ -193,16 +198,46 @@ def to_remember(cycle: Cycle, extraction: Extraction, plan: Plan, outcomes: pd.D
     return Remember(extraction.update, cycle.memory.settings, unsettled.dropna().tolist())
 
 
-def only_planned(plan: Plan) -> Plan:
-    """Hold everything that the plan would do, because nobody has seen a plan of this job yet."""
+def watermark_of(cycle: Cycle, extraction: Extraction) -> Mapping[str, Any]:
+    """Give where the next cycle goes on from, with the time of the last read of everybody; empty when nowhere.
+
+    Change tracking tells nothing of a page that it passes over each time, so that a read of everybody must not be
+    too long ago: see `GraphSource.full_read_hours`.
+    """
+    if not extraction.watermark:
+        return extraction.watermark
+    since = cycle.memory.since
+    if extraction.whole or since is None:
+        return {**extraction.watermark, _WHOLE_READ: extraction.manifest.started_at.isoformat()}
+    return {**extraction.watermark, _WHOLE_READ: since.watermark.get(_WHOLE_READ)}
+
+
+def unseen(memory: Memory, plan: Plan) -> str | None:
+    """Say why a person has to see this plan before it is carried out; null when nobody has to.
+
+    A changed mapping or scope that changes nothing for anybody needs no look.
+    """
+    return None if memory.unseen != FIRST_PLAN and not plan.writes.any() else memory.unseen
+
+
+def only_planned(plan: Plan, why: str) -> Plan:
+    """Hold everything that the plan would do, because nobody has seen such a plan of this job yet."""
     operations = plan.operations.copy()
     waiting = operations["decision"].eq(Decision.GO) & operations["operation"].ne(Operation.NONE)
     operations["decision"] = operations["decision"].mask(waiting, Decision.HOLD.value)
-    operations["reason"] = operations["reason"].mask(waiting, operations["reason"] + " " + FIRST_PLAN)
-    reasons = (*plan.verdict.reasons, FIRST_PLAN)
+    operations["reason"] = operations["reason"].mask(waiting, operations["reason"] + " " + why)
+    reasons = (*plan.verdict.reasons, why)
     return dataclasses.replace(
         plan, operations=operations, verdict=dataclasses.replace(plan.verdict, go=False, reasons=reasons)
     )
+
+
+def allowed_once(parts: Parts) -> Parts:
+    """Give the parts with the limits of removals lifted where an administrator let the next cycle exceed them."""
+    if not parts.ledger.job_state(parts.job.name).force_removals:
+        return parts
+    guards = parts.job.guards.model_copy(update={"removals": Threshold()})
+    return dataclasses.replace(parts, job=parts.job.model_copy(update={"guards": guards}))
 
 
 def judge_quarantine(parts: Parts, plan: Plan) -> None:
@@ -241,8 +276,21 @@ def second_look(parts: Parts) -> Callable[[Sequence[str]], pd.DataFrame]:
     return look
 
 
+def _unseen(parts: Parts, state: JobState, settings: str) -> str | None:
+    """Say why a person has to see the plan first; null when nobody has to."""
+    if state.mapping_digest is None:
+        return FIRST_PLAN
+    if not parts.job.guards.preview_changes:
+        return None
+    if state.mapping_digest != parts.mapping.digest:
+        return CHANGED_PLAN.format(what="The mapping")
+    if state.settings not in (None, settings):
+        return CHANGED_PLAN.format(what="The scope, the allowed actions or the source")
+    return None
+
+
 def _kind(
-    job: str, choice: CycleChoice, state: JobState, watermark: Mapping[str, Any] | None, mapping_digest: str
+    parts: Parts, choice: CycleChoice, state: JobState, watermark: Mapping[str, Any] | None, now: dt.datetime
 ) -> CycleKind:
     """Choose the kind of a cycle; `watermark` is null when there is none that can be built upon."""
     why_not = None
@@ -252,10 +300,24 @@ def _kind(
             if state.watermark is None
             else "reads its source in another way than the last cycle did, or from a source that tells no changes"
         )
-    elif state.mapping_digest not in (None, mapping_digest):
+    elif state.mapping_digest not in (None, parts.mapping.digest):
         why_not = "has another mapping than in the last cycle, which concerns everybody"
-    if choice is CycleChoice.INCREMENTAL and why_not is not None:
+    if choice is CycleChoice.INCREMENTAL:
+        if why_not is None:
+            return CycleKind.INCREMENTAL
         raise HeldError(
-            f"The job {job} {why_not}, so there is nothing to count changes from. Run an initial cycle first."
+            f"The job {parts.job.name} {why_not}, so there is nothing to count changes from. Run an initial cycle "
+            "first."
         )
-    return CycleKind.INITIAL if choice is CycleChoice.INITIAL or why_not is not None else CycleKind.INCREMENTAL
+    if choice is CycleChoice.INITIAL or why_not is not None or _is_old(watermark or {}, parts.job, now):
+        return CycleKind.INITIAL
+    return CycleKind.INCREMENTAL
+
+
+def _is_old(watermark: Mapping[str, Any], job: Job, now: dt.datetime) -> bool:
+    """Tell whether everybody was read longer ago than the job allows."""
+    if isinstance(job.source, FilesSource):
+        return False
+    read_at = watermark.get(_WHOLE_READ)
+    allowed = dt.timedelta(hours=job.source.full_read_hours)
+    return read_at is None or now - dt.datetime.fromisoformat(read_at) > allowed

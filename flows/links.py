@@ -56,7 +56,7 @@ def remove_link(console: Console, job_file: Path, person: str) -> None:
     with parts.ledger:
         row = _one(_links(parts.job), person, parts.job)
         said = f"link of {row['source_name']} to {row['target_name']} removed"
-        with by_hand(parts) as cycle_id:
+        with by_hand(parts, though_off=True) as cycle_id:
             parts.ledger.unlink(parts.job.name, cycle_id, [str(row["source_id"])])
             parts.ledger.end_cycle(cycle_id, StateName.COMPLETED, message=said)
     console.print(Text(f"{said[:1].upper()}{said[1:]}. The account stays; the next cycle matches the person anew."))
@@ -71,7 +71,7 @@ def import_links(console: Console, job_file: Path, file: Path) -> None:
     parts = open_parts(job_file)
     with parts.ledger:
         links = _resolved(parts, wanted, file)
-        with by_hand(parts) as cycle_id:
+        with by_hand(parts, though_off=True) as cycle_id:
             parts.ledger.put_bulk(parts.job.name, cycle_id, [], links_rows=links)
             said = f"{len(links):,} links imported from {file.name}"
             parts.ledger.end_cycle(cycle_id, StateName.COMPLETED, message=said)

@@ -1,4 +1,4 @@
-"""Mappings tried on a job's real people: one person's values, and what another mapping would change for everybody.
+"""Mappings tried on a job's real people: one person's values, and what another mapping would change for some or all.
 
 `flows.cli_mapping` calls it. The directory and the ledger are read; Replicon is asked nothing.
 """
@@ -23,9 +23,10 @@ from flows.parts import open_ledger, open_mapping
 from flows.progress import bars, current
 from flows.showing import FAINT, Signs, print_notes, print_path, quoted, visible
 from tasks.connectors.directories import open_directory
+from tasks.connectors.directory import Directory
 from tasks.extract.assignments import extract_assignments, extract_people
-from tasks.job import Job, load_job
-from tasks.model import BadInputError, ExitCode, Extraction
+from tasks.job import Job, Scope, load_job
+from tasks.model import BadInputError, ExitCode, Extraction, Progress
 from tasks.transform.expressions.engine import REDACTED, Expression
 from tasks.transform.mapping import AttributeMapping
 from tasks.transform.preview import Applies, preview
@@ -57,11 +58,54 @@ def person_of(job_file: Path, name: str, text: str) -> tuple[Expression, Person]
     return expression, Person(known, called, found.default_domain)
 
 
-def show_preview(console: Console, new: Path, against: Path | None, job_file: Path, limit: int) -> int:
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """Whom a preview looks at: people by name; without names so many of those in scope, or everybody when null."""
+
+    names: tuple[str, ...] = ()
+    sample: int | None = None
+
+    def read(
+        self, directory: Directory, attributes: frozenset[str], scope: Scope, linked: pd.Series, progress: Progress
+    ) -> Extraction:
+        """Read them, and no more of the directory than they need; of a sample, half are `linked` if so many are.
+
+        Raises `BadInputError` when nobody goes by the names, and what the directory raises.
+        """
+        if self.names:
+            found = extract_people(directory, self.names, attributes, scope, linked[linked.isin(self.names)])
+            if not len(found.assignments):
+                missing = (
+                    f" It did not answer fully: {'; '.join(found.manifest.missing)}." if found.manifest.missing else ""
+                )
+                raise BadInputError(
+                    f"The directory has nobody who goes by {', '.join(self.names)}.{missing} Give --user an id, a "
+                    "sign-in name or a mail address."
+                )
+            return found
+        if self.sample is None:
+            return extract_assignments(directory, attributes, scope, linked, progress)
+        mixed = [*linked.head((self.sample + 1) // 2), *directory.some_people(self.sample, scope)]
+        names = list(dict.fromkeys(mixed))[: self.sample]
+        known = linked[linked.isin(names)]
+        read = extract_people(directory, names, attributes, scope, known)
+        people = read.assignments
+        concerned = people[people["entitled"] | people["source_id"].isin(known)].reset_index(drop=True)
+        return dataclasses.replace(read, assignments=concerned)
+
+    @property
+    def note(self) -> str | None:
+        """Say that not everybody was looked at; null when that is as asked for."""
+        if self.names or self.sample is None:
+            return None
+        return f"at most {self.sample:,} people were looked at; --all looks at everybody, --sample N at so many"
+
+
+def show_preview(console: Console, new: Path, against: Path | None, job_file: Path, chosen: Chosen, limit: int) -> int:
     """Print whose accounts the mapping `new` would change, at most `limit` people, and give the exit code.
 
-    It is held against the mapping `against`, or the job's own. Raises `BadInputError` when a file is wrong, and what
-    the directory and the ledger raise.
+    It is held against the mapping `against`, or the job's own. Raises `BadInputError` when a file is wrong or nobody
+    goes by a name, and what the directory and the ledger raise.
     """
     job = load_job(job_file)
     after = open_mapping_file(new)
@@ -69,7 +113,7 @@ def show_preview(console: Console, new: Path, against: Path | None, job_file: Pa
     with open_ledger(job) as ledger:
         linked = ledger.links(job.name)["source_id"]
     with bars(Console(stderr=True)):
-        extraction = extract_assignments(
+        extraction = chosen.read(
             open_directory(job.source), before.source_attributes | after.source_attributes, job.scope, linked, current()
         )
         changes = preview(
@@ -85,7 +129,7 @@ def show_preview(console: Console, new: Path, against: Path | None, job_file: Pa
     print_path(console, ("Preview  ", "bold"), visible(f"{job.name}: {new} against {before.file}"))
     _print_changes(console, changes, _Words.of(console, before, after, extraction), limit)
     missing = [f"the read of the directory is not whole: {words}" for words in extraction.manifest.missing]
-    print_notes(console, [*missing, *after.notes])
+    print_notes(console, [*([chosen.note] if chosen.note else []), *missing, *after.notes])
     return ExitCode.PENDING if len(changes) else ExitCode.DONE
 
 

@@ -15,7 +15,7 @@ from tasks.connectors.directory import Directory
 from tasks.connectors.replicon.attributes import TARGET_ATTRIBUTES
 from tasks.connectors.replicon.client import RepliconClient
 from tasks.connectors.replicon.users import RepliconUsers
-from tasks.job import Job, load_job
+from tasks.job import Job, SecretReference, load_job
 from tasks.ledger.ledger import Ledger
 from tasks.model import STRING
 from tasks.reconcile.protection import read_for
@@ -56,6 +56,16 @@ def open_parts(job_file: Path) -> Parts:
         target=open_target(job, mapping),
         ledger=ledger,
     )
+
+
+def _block(name: str, field: str) -> str:
+    """Read a field of a Prefect block; Prefect is imported by jobs that keep secrets there, and by no others."""
+    from flows.blocks import read_block
+
+    return read_block(name, field)
+
+
+SecretReference.reads_blocks = _block
 
 
 def open_mapping(job: Job) -> AttributeMapping:

@@ -12,6 +12,7 @@ from flows.approval import approved_plan
 from flows.cycle import (
     Cycle,
     Read,
+    allowed_once,
     as_read,
     holding,
     judge_quarantine,
@@ -19,10 +20,13 @@ from flows.cycle import (
     only_planned,
     second_look,
     to_remember,
+    unseen,
+    watermark_of,
 )
 from flows.history import facts_of
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
+from flows.progress_artifacts import progress_artifacts
 from flows.telling import final_state, telling
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
@@ -48,12 +52,12 @@ def provision(
     Args:
         job_file: Path of the job file (YAML), as the worker sees it.
         cycle: Automatic reads changes only, or everything when it has to; initial reads everything.
-        apply_first_plan: A job's very first cycle only plans, so that a person sees the plan before anything is
-            written. Switch this on to carry it out at once.
+        apply_first_plan: A job's very first cycle, and the first one after its mapping or its scope has changed, only
+            plans, so that a person sees the plan before anything is written. Switch this on to carry it out at once.
         plan_file: Path of a saved plan. Exactly that plan is carried out, with what was decided about it; it is
             refused when it no longer fits.
     """
-    parts, progress = open_parts(Path(job_file)), current()
+    parts = open_parts(Path(job_file))
     job, mapping = parts.job, parts.mapping
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
     expected = RunKind.INITIAL if cycle is CycleChoice.INITIAL else RunKind.INCREMENTAL
@@ -62,7 +66,9 @@ def provision(
         parts.ledger,
         telling(parts, planned or expected) as run,
         holding(parts, cycle, str(flow_run.id or "")) as held,
+        progress_artifacts(job.name, current()) as progress,
     ):
+        parts = allowed_once(parts)
         memory = held.memory
         run.is_of(planned or KIND_OF_CYCLE[memory.kind])
         extraction = extract_assignments_task(
@@ -84,7 +90,7 @@ def provision(
             memory.links,
             memory.skips,
             parts.target,
-            job,
+            parts.job,
             cycle_id=held.cycle_id,
             kind=held.memory.kind,
             manifest=extraction.manifest,
@@ -94,24 +100,24 @@ def provision(
             history=memory.history,
             progress=progress,
         )
+        first_look = None if approved is not None or apply_first_plan else unseen(memory, plan)
         if approved is not None:
             plan = approved.carried_out(parts, plan)
-        elif memory.first and not apply_first_plan:
-            plan = only_planned(plan)
+        elif first_look is not None:
+            plan = only_planned(plan, first_look)
         judge_quarantine(parts, plan)
         # By its annotations a frame passes for a coroutine, which Prefect's tasks may give.
         outcomes = cast(
             pd.DataFrame,
             load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
         )
-        seen = approved is not None or apply_first_plan or not memory.first
         stopped = bool(outcomes["error_code"].eq(NOT_ATTEMPTED).any())
-        carried_out = seen and not stopped
+        carried_out = first_look is None and not stopped
         moved = carried_out and plan.manifest.complete
         facts = facts_of(parts, held, plan, stopped=stopped, moved=moved)
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
-        read = Read(extraction.watermark, to_remember(held, extraction, plan, outcomes))
+        read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
         _end(parts, held, plan, told, read if carried_out else None)
         run.ended(told, planned or KIND_OF_CYCLE[held.memory.kind])
     return final_state(told)
@@ -129,4 +135,5 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -
         counts={group.value: count for group, count in told.verdict.counts.items()},
         message=told.verdict.sentence,
         remember=got.news if got else None,
+        settings=held.memory.settings if got else None,
     )

@@ -43,7 +43,7 @@ def undo(job_file: str, cycle_id: str = "", delete_created: bool = False, plan_f
     with parts.ledger, telling(parts, RunKind.UNDO) as run:
         approved = approved_plan(parts, Path(plan_file)) if plan_file else None
         taken_back = cycle_id if approved is None else str(approved.saved.undoes)
-        with by_hand(parts, str(flow_run.id or "")) as held:
+        with by_hand(parts, str(flow_run.id or ""), though_off=True) as held:
             plan = planned(parts, taken_back, delete_created or (approved is not None and approved.deletes))
             plan = plan if approved is None else approved.carried_out(parts, plan)
             told = carry_out(parts, held, plan, _meant)

@@ -1,17 +1,17 @@
 """One provisioning job's configuration: one YAML file, validated whole, every problem with its file and line.
 
-Secrets are references to the environment or to a file, never values. Flows load jobs; connectors and stages take
-the parts they need.
+Secrets are references to the environment, a file or a Prefect block, never values. Flows load jobs; connectors and
+stages take the parts they need.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
 import pydantic
@@ -30,43 +30,63 @@ class _Section(pydantic.BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+BlockReader = Callable[[str, str], str]
+"""Gives a field of a Prefect block, named as `type-slug/name`. Raises `BadInputError` when there is none."""
+
+
 class SecretReference(_Section):
-    """Where a secret is: exactly one of an environment variable and a file holding nothing else."""
+    """Where a secret is: exactly one of an environment variable, a file holding nothing else, and a Prefect block.
+
+    A block is named as `type-slug/name`; `field` is which of its fields holds the secret. It is read anew by every
+    cycle, so that a changed secret needs no restart.
+    """
 
     env: str | None = None
     file: Path | None = None
+    block: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")
+    field: str = "value"
+
+    reads_blocks: ClassVar[BlockReader | None] = None
+    """Set by the flows, for nothing here knows Prefect."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.env is None) == (self.file is None):
-            raise ValueError("name exactly one of `env: VARIABLE` and `file: PATH`")
+        if sum(place is not None for place in (self.env, self.file, self.block)) != 1:
+            raise ValueError("name exactly one of `env: VARIABLE`, `file: PATH` and `block: TYPE/NAME`")
+        if self.block is None and "field" in self.model_fields_set:
+            raise ValueError("`field` belongs to a `block`; remove it")
         return self
 
     def resolve(self, what: str) -> str:
-        """Give the secret itself. Raises `BadInputError` naming the variable or file when it is absent or empty."""
-        if self.env is not None:
-            value = os.environ.get(self.env, "")
-            place = f"the environment variable {self.env}"
-        else:
-            place = f"the file {self.file}"
-            try:
-                value = Path(str(self.file)).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise BadInputError(
-                    f"The {what} is looked for in {place}, which cannot be read ({error.strerror}). "
-                    "Create the file with the secret as its only content, readable by this user alone."
-                ) from error
+        """Give the secret itself. Raises `BadInputError` naming where it was looked for when it is absent or empty."""
+        value, place = self._read(what)
         if not value:
             raise BadInputError(
                 f"The {what} is looked for in {place}, which is empty or not set. Set it and try again."
             )
         return value
 
+    def _read(self, what: str) -> tuple[str, str]:
+        """Give the secret and the words for where it is."""
+        if self.env is not None:
+            return os.environ.get(self.env, ""), f"the environment variable {self.env}"
+        if self.block is not None:
+            if SecretReference.reads_blocks is None:
+                raise BadInputError(f"The {what} is in the Prefect block {self.block}, which only flows can read.")
+            return SecretReference.reads_blocks(self.block, self.field), f"{self.field} of the block {self.block}"
+        try:
+            return Path(str(self.file)).read_text(encoding="utf-8").strip(), f"the file {self.file}"
+        except OSError as error:
+            raise BadInputError(
+                f"The {what} is looked for in the file {self.file}, which cannot be read ({error.strerror}). "
+                "Create the file with the secret as its only content, readable by this user alone."
+            ) from error
+
 
 def _refuse_inline(value: Any) -> Any:
     if isinstance(value, str | int | float):
         raise ValueError(
-            "a secret is never written here; refer to it as `{env: VARIABLE}` or `{file: PATH}` "
+            "a secret is never written here; refer to it as `{env: VARIABLE}`, `{file: PATH}` or `{block: TYPE/NAME}` "
             "(and change the one that stood here if the file was shared)"
         )
     return value
@@ -108,6 +128,15 @@ class GraphSource(_Section):
     ca_file: Path | None = Field(default=None, description="CA certificates (PEM) to trust besides the usual ones.")
     graph_url: Url = "https://graph.microsoft.com"
     login_url: Url = "https://login.microsoftonline.com"
+    attempts: int = Field(
+        default=7,
+        ge=1,
+        le=12,
+        description="How often a read that fails for the moment is tried in all.",
+    )
+    full_read_hours: float = Field(
+        default=24, gt=0, description="How old the last read of everybody may be; then a cycle reads everybody again."
+    )
 
     @model_validator(mode="after")
     def _one_credential(self) -> Self:
@@ -197,6 +226,10 @@ class Guards(_Section):
     )
     grace_days: float = Field(
         default=0, ge=0, description="Days between the first cycle that finds somebody leaving and the disable."
+    )
+    preview_changes: bool = Field(
+        default=True,
+        description="Whether the first cycle under a changed mapping or scope only plans, until a person applies it.",
     )
     protected_logins: tuple[str, ...] = ()
     protected_groups: tuple[str, ...] = Field(
@@ -313,6 +346,9 @@ class Job(_Section):
         default=frozenset({"create", "update", "delete"}),
         description="Target object actions that are allowed; a disable is an update.",
     )
+    skip_out_of_scope_deletions: bool = Field(
+        default=False, description="Leave the account of whoever is no longer in scope as it is."
+    )
     situations: Mapping[Situation, SituationAction] = Field(
         default={}, description="What is done in a situation instead of the default: hold, skip, or disable."
     )
@@ -322,6 +358,22 @@ class Job(_Section):
     ledger: Ledger = Ledger()
     notify: Notify | None = Field(default=None, description="Whom to mail; nobody when the key is absent.")
     file: Path = Path()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _skip_out_of_scope(cls, data: Any) -> Any:
+        """Take the administrators' name for it as what it is: nothing is done for whoever is no longer in scope."""
+        if not isinstance(data, Mapping) or data.get("skip_out_of_scope_deletions") is not True:
+            return data
+        situations = data.get("situations") or {}
+        if not isinstance(situations, Mapping):
+            return data
+        if situations.get(Situation.OUT_OF_SCOPE, SituationAction.SKIP) != SituationAction.SKIP:
+            raise ValueError(
+                "`skip_out_of_scope_deletions` and `situations.out_of_scope` disagree about whoever is no longer in "
+                "scope; keep one of the two"
+            )
+        return {**data, "situations": {**situations, Situation.OUT_OF_SCOPE.value: SituationAction.SKIP.value}}
 
     @field_validator("situations")
     @classmethod

@@ -51,6 +51,25 @@ class CycleChoice(StrEnum):
     """Changes only; refused while there is no watermark."""
 
 
+class ResetScope(StrEnum):
+    """What a restart resets (Microsoft Graph, resource synchronizationJobRestartCriteria, property resetScope)."""
+
+    WATERMARK = "watermark"
+    """The next cycle reads and evaluates everybody."""
+    ESCROWS = "escrows"
+    """Failed operations leave their calendar: who failed is tried again once a cycle looks at them."""
+    QUARANTINE = "quarantine"
+    """The job leaves quarantine, until a cycle finds a reason again."""
+    LINKS = "links"
+    """Who is linked to which account is forgotten, and everybody is matched anew; accounts stay as they are."""
+    FORCE_DELETES = "force-deletes"
+    """The next cycle that is carried out does the removals over the limit, once."""
+
+
+RESTART: Final = frozenset({ResetScope.WATERMARK, ResetScope.ESCROWS, ResetScope.QUARANTINE})
+"""What is reset when nothing is said, as the portal's button Restart provisioning does."""
+
+
 class Presence(StrEnum):
     """Where a source object stands in the directory's life cycle."""
 

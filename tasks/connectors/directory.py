@@ -102,6 +102,9 @@ class Directory(Protocol):
     def find_people(self, names: Sequence[str], attributes: frozenset[str]) -> People:
         """Look up people by source id, sign-in name or mail, without their assignments."""
 
+    def some_people(self, size: int, scope: Scope) -> list[str]:
+        """Give the source ids of at most `size` people who seem to be in scope, with as few requests as that takes."""
+
     def probe(self, scope: Scope) -> list[Probe]:
         """Try every kind of read that a cycle needs."""
 

@@ -47,6 +47,10 @@ class JobState:
     quarantine_since: dt.datetime | None = None
     last_complete: Mapping[str, Any] | None = None
     """The manifest of the last complete read."""
+    settings: str | None = None
+    """What names the scope and the source that were carried out last."""
+    force_removals: bool = False
+    """Whether the next cycle may do the removals over the limit."""
 
 
 def state(connection: sa.Connection, job: str) -> JobState:
@@ -62,6 +66,8 @@ def state(connection: sa.Connection, job: str) -> JobState:
         quarantine_message=row.quarantine_message,
         quarantine_since=row.quarantine_since,
         last_complete=None if row.last_complete is None else orjson.loads(row.last_complete),
+        settings=row.settings,
+        force_removals=row.force_removals,
     )
 
 

@@ -79,6 +79,15 @@ ESCROW_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
 }
 """Escrow: one row a person; `next_retry_at` is null once given up."""
 
+ADMINISTRATION_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
+    "at": TIME,
+    "action": STRING,
+    "detail": STRING,
+    "by_whom": STRING,
+    "why": STRING,
+}
+"""What administrators did: one row an action: `on`, `off` or `restart` with the parts that it reset."""
+
 _PART: Final = 50_000
 
 

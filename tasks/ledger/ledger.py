@@ -14,15 +14,28 @@ from typing import Any, Self
 import orjson
 import pandas as pd
 
-from tasks.ledger import activities, cycles, escrow, journal, leaving, links, locks, notices, plans, source
+from tasks.ledger import (
+    activities,
+    administration,
+    cycles,
+    escrow,
+    journal,
+    leaving,
+    links,
+    locks,
+    notices,
+    plans,
+    source,
+)
 from tasks.ledger.cycles import JobState, JobStatus
 from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
+from tasks.ledger.locks import Holder
 from tasks.ledger.notices import Cause, Notice, Turn
 from tasks.ledger.plans import SavedPlan
 from tasks.ledger.records import Moves, Request
 from tasks.ledger.source import Remember, SourceMemory
-from tasks.model import Approval, CycleKind, Decision, HeldError, History, Manifest
+from tasks.model import Approval, CycleKind, Decision, HeldError, History, Manifest, ResetScope
 
 
 def utc_now() -> dt.datetime:
@@ -89,11 +102,30 @@ class Ledger:
         with self._database.reading() as connection:
             return cycles.state(connection, job)
 
-    def switch(self, job: str, status: JobStatus) -> None:
-        """Switch a job on or off; one that is off begins no cycle."""
+    def switch(self, job: str, status: JobStatus, by: str = "", why: str = "") -> None:
+        """Switch a job on or off, for who and why; one that is off begins no cycle, and one that runs goes on."""
         with self._database.writing() as connection:
-            cycles.ensure_job(connection, job, self._clock())
-            cycles.change_job(connection, job, status=status)
+            administration.switch(connection, job, status, by, why, self._clock())
+
+    def restart(self, job: str, scopes: Collection[ResetScope], by: str, why: str = "") -> None:
+        """Reset parts of what `job` remembers, for who and why. Raises `HeldError` when a cycle of it runs."""
+        with self._database.writing() as connection:
+            now, token = self._clock(), uuid.uuid4().hex
+            cycles.ensure_job(connection, job, now)
+            # Held for the time of the transaction: no cycle begins while its ground is moved.
+            locks.take(connection, job, token, "", self._lease, now)
+            administration.restart(connection, job, scopes, by, why, now)
+            locks.give_back(connection, token)
+
+    def administration(self, job: str, limit: int | None = None) -> pd.DataFrame:
+        """Give what administrators did to `job` (`ADMINISTRATION_COLUMNS`), newest first."""
+        with self._database.reading() as connection:
+            return administration.read(connection, job, limit)
+
+    def holder(self, job: str) -> Holder | None:
+        """Give who holds `job` now; null when nobody does."""
+        with self._database.reading() as connection:
+            return locks.held_by(connection, job, self._clock())
 
     def quarantine(self, job: str, reason: str, message: str) -> None:
         """Put a job into quarantine, for Microsoft's `reason` and with a `message` for people. Since when stays."""
@@ -110,16 +142,17 @@ class Ledger:
         with self._database.writing() as connection:
             cycles.change_job(connection, job, quarantine_reason=None, quarantine_message=None, quarantine_since=None)
 
-    def begin_cycle(self, job: str, kind: CycleKind, flow_run_id: str = "") -> str:
+    def begin_cycle(self, job: str, kind: CycleKind, flow_run_id: str = "", *, though_off: bool = False) -> str:
         """Hold the job and record that a cycle runs; give its id. The hold is renewed until `end_cycle`.
 
-        Raises `HeldError` naming the holder when another cycle runs, and when the job is switched off.
+        Raises `HeldError` naming the holder when another cycle runs, and when the job is switched off, unless it may
+        run `though_off`.
         """
         cycle_id = uuid.uuid4().hex
         with self._database.writing() as connection:
             now = self._clock()
             cycles.ensure_job(connection, job, now)
-            if cycles.state(connection, job).status is JobStatus.OFF:
+            if cycles.state(connection, job).status is JobStatus.OFF and not though_off:
                 raise HeldError(f"The job {job} is switched off, so nothing was done. Switch it on to run it.")
             locks.take(connection, job, cycle_id, flow_run_id, self._lease, now)
             cycles.begin(connection, cycle_id, job, kind, flow_run_id, locks.holder(), now)
@@ -138,12 +171,14 @@ class Ledger:
         counts: Mapping[str, int] | None = None,
         message: str = "",
         remember: Remember | None = None,
+        settings: str | None = None,
     ) -> None:
         """Record how a cycle ended and let go of its job, all in one transaction.
 
-        A `watermark`, `mapping_digest` or `remember` that is null leaves what the job has; a complete `manifest`
-        becomes the last complete one, that of an incremental cycle in its assignments and groups only. Raises
-        `LostLockError` when another cycle holds the job by now: then nothing is recorded.
+        A `watermark`, `mapping_digest`, `settings` or `remember` that is null leaves what the job has; a watermark
+        ends the leave to exceed the limit of removals. A complete `manifest` becomes the last complete one, that of an
+        incremental cycle in its assignments and groups only. Raises `LostLockError` when another cycle holds the job by
+        now: then nothing is recorded.
         """
         with self._guard:
             heartbeat = self._beating.pop(cycle_id, None)
@@ -156,9 +191,11 @@ class Ledger:
             cycles.end(connection, cycle_id, state, counts or {}, kept, message, self._clock())
             changed: dict[str, Any] = {}
             if watermark is not None:
-                changed["watermark"] = orjson.dumps(dict(watermark)).decode()
+                changed.update(watermark=orjson.dumps(dict(watermark)).decode(), force_removals=False)
             if mapping_digest is not None:
                 changed["mapping_digest"] = mapping_digest
+            if settings is not None:
+                changed["settings"] = settings
             if kept is not None and kept["complete"]:
                 before = cycles.state(connection, job).last_complete or {}
                 only_changes = cycles.kind_of(connection, cycle_id) is CycleKind.INCREMENTAL and before

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import getpass
 import os
@@ -21,6 +22,18 @@ from tasks.model import HeldError, UnreachableError
 
 LEASE: Final = dt.timedelta(seconds=90)
 """How long a job stays held without a sign of life from its holder; renewed three times as often."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    """Who runs a job: which cycle, in which process, since when and with which last sign of life (UTC)."""
+
+    cycle_id: str
+    holder: str
+    host: str
+    flow_run_id: str
+    since: dt.datetime
+    seen_at: dt.datetime
 
 
 class LostLockError(HeldError):
@@ -61,6 +74,15 @@ def check(connection: sa.Connection, job: str, cycle_id: str) -> None:
             "or cut off from the ledger for longer than its lease. It writes nothing further; the other cycle, or the "
             "next one, settles what was under way."
         )
+
+
+def held_by(connection: sa.Connection, job: str, now: dt.datetime) -> Holder | None:
+    """Give who holds `job`; null when nobody does or the lease has run out."""
+    alive = sa.select(LOCKS).where(LOCKS.c.job == job, LOCKS.c.expires_at > now)
+    row = connection.execute(alive).one_or_none()
+    if row is None:
+        return None
+    return Holder(row.cycle_id, row.holder, row.host, row.flow_run_id, row.since, row.seen_at)
 
 
 def give_back(connection: sa.Connection, cycle_id: str) -> None:

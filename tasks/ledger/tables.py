@@ -52,8 +52,27 @@ JOBS: Final = sa.Table(
     sa.Column("quarantine_message", sa.Text),
     sa.Column("quarantine_since", Instant),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("settings", sa.Text),
+    sa.Column("force_removals", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-"""One row a job: what the next cycle starts from. `status` is on or off; `watermark` and `last_complete` are JSON."""
+"""One row a job: what the next cycle starts from. `status` is on or off; `watermark` and `last_complete` are JSON.
+
+`settings` names the scope and source that were carried out last; `force_removals` lets the next cycle exceed the limit
+of removals."""
+
+ADMINISTRATION: Final = sa.Table(
+    "administration",
+    METADATA,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("by_whom", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Index(None, "job"),
+)
+"""One row whatever an administrator did to a job: switched it on or off, restarted it."""
 
 CYCLES: Final = sa.Table(
     "cycles",

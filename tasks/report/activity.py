@@ -138,6 +138,13 @@ def groups_of(activities: pd.DataFrame) -> pd.Series:
     return group.mask(_is(status, Status.FAILURE), Group.FAILED.value)
 
 
+def endings_of(activities: pd.DataFrame) -> pd.Series:
+    """Give how each activity ended: held or staged by the plan, else its status; what is planned counts as done."""
+    waits = activities["decision"].map({"hold": "held", "staged": "staged"})
+    planned = activities["decision"].map({"go": "success"})
+    return waits.fillna(activities["status"]).fillna(planned).fillna("skipped").astype(STRING)
+
+
 def counts_of(activities: pd.DataFrame) -> dict[Group, int]:
     """Count the activities by group, in the groups' order, without those that are empty."""
     counted = groups_of(activities).value_counts()

@@ -19,7 +19,15 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.model import Plan
-from tasks.report.activity import Group, account_names, activities_of, changes_in, groups_of, shown_value
+from tasks.report.activity import (
+    Group,
+    account_names,
+    activities_of,
+    changes_in,
+    endings_of,
+    groups_of,
+    shown_value,
+)
 from tasks.report.cycle import CycleFacts, Told
 from tasks.report.remedies import remedy_of
 from tasks.report.verdict import StateName, in_words, judge, word_for
@@ -146,7 +154,7 @@ class ActivityReport:
 
     def _counts(self, plain: bool) -> Table:
         """Count operations by how they ended."""
-        ended = _ended(self.activities)
+        ended = endings_of(self.activities)
         crossed = pd.crosstab(self.activities["operation"].astype(object), ended.astype(object))
         statuses = [status for status in _STATUSES if status in crossed.columns]
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black", show_edge=False)
@@ -254,13 +262,6 @@ class ActivityReport:
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     plain = rows.astype(object).where(rows.notna(), None)
     return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
-
-
-def _ended(activities: pd.DataFrame) -> pd.Series:
-    """Give how each activity ended: what the plan held it for, else its status, else skipped."""
-    waiting = activities["decision"].map({"hold": "held", "staged": "staged"})
-    planned = activities["decision"].map({"go": "success"})
-    return waiting.fillna(activities["status"]).fillna(planned).fillna("skipped")
 
 
 def _count_style(status: str, count: int) -> str:

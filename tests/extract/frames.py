@@ -71,6 +71,9 @@ class Frames:
     def find_people(self, names: Sequence[str], attributes: frozenset[str]) -> People:  # noqa: ARG002  # as above
         return People(self.late[self.late["source_id"].isin(list(names))])
 
+    def some_people(self, size: int, scope: Scope) -> list[str]:
+        raise NotImplementedError
+
     def probe(self, scope: Scope) -> list[Probe]:
         raise NotImplementedError
 

@@ -56,6 +56,8 @@ FAULTS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "delta gone": ("delta_gone", {}),
 }
 """Every fault that a read can meet."""
+TOKEN_FAULTS: Final = tuple(name for name, (kind, _) in FAULTS.items() if not kind.endswith(("_page", "_gone")))
+"""Those that a request for a token can meet: it has no pages."""
 QUIET: Final = frozenset({"half a page", "missing page"})
 """Faults that nothing in the answer shows. Against them stand Graph's counts, and for changes, which it does not
 count, a second reading: they show there as long as they do not strike both readings alike."""
@@ -70,9 +72,18 @@ class Strike:
     after: int
     count: int
 
-    def switch_on(self, sandbox: Sandbox) -> None:
+    def switch_on(self, sandbox: Sandbox) -> int:
+        """Give the number of the fault."""
         kind, parameters = FAULTS[self.fault]
-        sandbox.faults.add(self.endpoint, kind, after=self.after, count=self.count, **parameters)
+        return sandbox.faults.add(self.endpoint, kind, after=self.after, count=self.count, **parameters)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """How a read under faults ended (whole, incomplete, ended), and how often each of them struck."""
+
+    outcome: str
+    struck: tuple[int, ...]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +100,15 @@ def test_every_fault_in_every_position(rig: Rig, kind: CycleKind, fault: str) ->
     chance = random.Random(f"{kind} {fault}")
     places = [(endpoint, after) for endpoint in ENDPOINTS[kind] for after in POSITIONS]
     for endpoint, after in places if LONG else chance.sample(places, 1):
-        _run(rig, kind, [Strike(endpoint, fault, after, 1)], chance)
+        _run(rig, kind, [*_renewals(endpoint, after), Strike(endpoint, fault, after, 1)], chance)
+
+
+@pytest.mark.parametrize("kind", [CycleKind.INITIAL, CycleKind.INCREMENTAL])
+@pytest.mark.parametrize("fault", TOKEN_FAULTS if LONG else ["reset", "unavailable", "error on 200"])
+def test_every_fault_while_the_token_is_renewed(rig: Rig, kind: CycleKind, fault: str) -> None:
+    strike = Strike("graph:token", fault, 1, 1)
+    run = _run(rig, kind, [*_renewals("graph:token", 1), strike], random.Random(f"renewal {kind} {fault}"))
+    assert run.struck == (1, 1)
 
 
 @pytest.mark.parametrize("seed", range(SCHEDULES))
@@ -100,7 +119,13 @@ def test_random_schedules_of_faults(rig: Rig, seed: int) -> None:
 
 
 def test_a_campaign_without_faults_is_whole(rig: Rig) -> None:
-    assert _run(rig, CycleKind.INCREMENTAL, [], random.Random(0)) == "whole"
+    assert _run(rig, CycleKind.INCREMENTAL, [], random.Random(0)).outcome == "whole"
+
+
+def _renewals(endpoint: str, after: int) -> list[Strike]:
+    """Give what makes a read ask for so many more tokens, where the fault is to strike one of those."""
+    # One request each: a token that is refused twice in a row ends the read.
+    return [Strike(each, "expired token", 0, 1) for each in ALWAYS[1 : 1 + after]] if endpoint == ALWAYS[0] else []
 
 
 def _schedule(kind: CycleKind, chance: random.Random) -> list[Strike]:
@@ -118,13 +143,12 @@ def _schedule(kind: CycleKind, chance: random.Random) -> list[Strike]:
     return strikes
 
 
-def _run(rig: Rig, kind: CycleKind, strikes: list[Strike], chance: random.Random) -> str:
+def _run(rig: Rig, kind: CycleKind, strikes: list[Strike], chance: random.Random) -> Run:
     """Change the directory, read it under the faults, judge the outcome, and give it."""
     sandbox = rig.sandbox
     for _ in range(chance.randrange(1, 5)):
         sandbox.run(lambda: edit(sandbox, chance))
-    for strike in strikes:
-        strike.switch_on(sandbox)
+    numbers = [strike.switch_on(sandbox) for strike in strikes]
     extraction: Extraction | None = None
     try:
         # A connector of its own, so that it signs in under the faults too.
@@ -133,13 +157,14 @@ def _run(rig: Rig, kind: CycleKind, strikes: list[Strike], chance: random.Random
         # With words, as the tests of single faults make sure; nothing is remembered, and nothing planned.
         extraction = None
     finally:
+        struck = tuple(map(sandbox.faults.struck, numbers))
         sandbox.faults.clear()
     if extraction is None:
-        return "ended"
+        return Run("ended", struck)
     rig.keep(extraction, kind)
     if not extraction.manifest.complete:
         assert extraction.manifest.missing, strikes
-        return "incomplete"
+        return Run("incomplete", struck)
     # The frame's rows are among those compared, so nobody in it only seems to leave.
     assert (rig.state(), rig.rows) == rig.whole(), strikes
-    return "whole"
+    return Run("whole", struck)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -357,7 +358,7 @@ class TestPreview:
 
     def test_only_so_many_people_are_shown(self, sandbox: Sandbox, tmp_path: Path) -> None:
         result = self.previewed(sandbox, tmp_path, self.changing('Append("x ", [department])'), "--limit", "2")
-        lines = [line for line in result.stdout.splitlines() if "@northwind.example" in line]
+        lines = [line for line in result.stdout.splitlines() if "@" in line]
         assert len(lines) == 2
         assert "more; --limit " in words(result)
 
@@ -402,6 +403,36 @@ class TestPreview:
     def test_without_another_the_jobs_own_mapping_is_compared(self, sandbox: Sandbox, tmp_path: Path) -> None:
         result = called("preview", DEFAULT_MAPPING, "--job", sandbox.job_file(tmp_path))
         assert result.exit_code == 0
+
+    def test_named_people_are_looked_at_and_nobody_else(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        new = self.changing('Append("x ", [department])')
+        before = sandbox.server.requests["graph:users"] + sandbox.server.requests["graph:groups/members"]
+        text = words(self.previewed(sandbox, tmp_path, new, "--user", "p1@northwind.example"))
+        assert "1 of 1 people would change." in text
+        assert "p1@northwind.example Department Legal → x Legal" in text
+        assert sandbox.server.requests["graph:users"] + sandbox.server.requests["graph:groups/members"] == before
+
+    def test_a_name_that_nobody_goes_by_is_refused(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        result = self.previewed(sandbox, tmp_path, self.OLD, "--user", "nobody@northwind.example")
+        assert "nobody who goes by nobody@northwind.example" in refused(result)
+
+    def test_a_sample_is_no_larger_than_asked_for_and_says_so(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        everybody = [person["id"] for person in sandbox.tenant.users()]
+        link(tmp_path, everybody[:4])
+        before = sandbox.server.requests["graph:users"]
+        text = words(self.previewed(sandbox, tmp_path, self.changing('Append("x ", [department])'), "--sample", "5"))
+        assert "5 of 5 people would change." in text
+        assert "at most 5 people were looked at; --all looks at everybody" in text
+        assert sandbox.server.requests["graph:users"] == before
+
+    def test_everybody_is_looked_at_when_asked_for(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        new = self.changing('Append("x ", [department])')
+        text = words(self.previewed(sandbox, tmp_path, new, "--all", "--sample", "2"))
+        few = words(self.previewed(sandbox, tmp_path, new, "--sample", "1000"))
+        assert "at most" not in text
+        assert re.findall(r"([\d,]+ of [\d,]+) people would change", text) == re.findall(
+            r"([\d,]+ of [\d,]+) people would change", few
+        )
 
     def test_replicon_is_asked_nothing(self, sandbox: Sandbox, tmp_path: Path) -> None:
         before = len(sandbox.replicon.change_log)

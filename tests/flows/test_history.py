@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from uuid import UUID
@@ -91,8 +92,18 @@ def test_the_summary_the_activity_and_the_plan_are_artifacts(history: History) -
         "provisioning-summary-sandbox": "markdown",
         "provisioning-activity-sandbox": "table",
         "provisioning-plan-sandbox": "markdown",
+        "provisioning-progress-extract-sandbox": "progress",
+        "provisioning-progress-load-sandbox": "progress",
     }
     assert history.told.verdict.sentence in str(found["provisioning-summary-sandbox"].data)
+
+
+def test_how_far_the_read_and_the_writing_got_are_artifacts_too(history: History) -> None:
+    found = history.artifacts()
+    read, written = (found[f"provisioning-progress-{stage}-sandbox"] for stage in ("extract", "load"))
+    assert (read.data, written.data) == (100.0, 100.0)
+    assert re.fullmatch(r"(\d+) of \1 people read; \d+ pages, .+ people/s", str(read.description))
+    assert re.fullmatch(r"(\d+) of \1 changes carried out; .+ a second", str(written.description))
 
 
 def test_no_parameter_and_no_artifact_holds_a_secret(history: History) -> None:

@@ -92,7 +92,8 @@ def test_a_short_read_of_changes_plans_no_removal_and_its_changes_come_again(
     sandboxes: Sandboxes, tmp_path: Path, endpoint: str, kind: str, parameters: dict[str, Any]
 ) -> None:
     sandbox = sandboxes(users=40, graph_settings=GraphSettings(fullest_page=5))
-    run_cycle(job := sandbox.job_file(tmp_path))
+    # Fewer attempts than a job makes by itself find the same fault, seconds earlier.
+    run_cycle(job := sandbox.job_file(tmp_path, source={"attempts": 2}))
     sandbox.month_passes(share=0.3)
     expected = said(job, CycleChoice.INITIAL)
     number = sandbox.faults.add(endpoint, kind, **parameters)
@@ -128,6 +129,24 @@ def test_another_scope_makes_the_next_cycle_read_everything(sandboxes: Sandboxes
         plan(job, CycleChoice.INCREMENTAL)
     assert run_cycle(job).facts.kind is CycleKind.INITIAL
     assert run_cycle(job).facts.kind is CycleKind.INCREMENTAL
+
+
+def test_everybody_is_read_again_once_the_last_whole_read_is_older_than_the_job_allows(
+    sandboxes: Sandboxes, tmp_path: Path
+) -> None:
+    sandbox = sandboxes(users=20)
+    kinds = [
+        run_cycle(sandbox.job_file(tmp_path, source={"full_read_hours": hours}), choice).facts.kind
+        for hours, choice in [
+            (24, CycleChoice.AUTOMATIC),
+            (24, CycleChoice.AUTOMATIC),
+            (1e-6, CycleChoice.INCREMENTAL),
+            (1e-6, CycleChoice.AUTOMATIC),
+            (24, CycleChoice.AUTOMATIC),
+        ]
+    ]
+    initial, incremental = CycleKind.INITIAL, CycleKind.INCREMENTAL
+    assert kinds == [initial, incremental, incremental, initial, incremental]
 
 
 def _lookups(sandbox: Sandbox) -> int:

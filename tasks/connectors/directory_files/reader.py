@@ -114,6 +114,14 @@ class DirectoryFiles:
         file, users = self._users(attributes | {"userPrincipalName", "mail"} & self._columns())
         return People(_named(users, names), missing=file.problems)
 
+    def some_people(self, size: int, scope: Scope) -> list[str]:
+        """Give the source ids of at most `size` people: the first who are assigned, or members of assigned groups."""
+        read = self.read_all(frozenset(), scope)
+        ids = read.users["source_id"]
+        if scope.who == "assigned":
+            ids = ids[ids.isin(pd.concat([read.assignments["principal_id"], read.members["member_id"]]))]
+        return ids.head(size).tolist()
+
     def probe(self, scope: Scope) -> list[Probe]:
         """Read every file once, with no attribute but the ids."""
         try:

@@ -50,12 +50,18 @@ class GraphApi:
     """Microsoft Graph v1.0 at one host, as one signed-in application. Safe to use from several threads."""
 
     def __init__(
-        self, http: HttpSession, tokens: Tokens, graph_url: str, wait: Callable[[float], None] = time.sleep
+        self,
+        http: HttpSession,
+        tokens: Tokens,
+        graph_url: str,
+        wait: Callable[[float], None] = time.sleep,
+        attempts: int = RETRIES.attempts,
     ) -> None:
         self._http = http
         self._tokens = tokens
         self._base = f"{graph_url}/v1.0"
         self._wait = wait
+        self._retries = dataclasses.replace(RETRIES, attempts=attempts)
 
     def get(
         self, path: str, reading: Reading, params: Mapping[str, str] | None = None, *, holding: str = ""
@@ -117,13 +123,13 @@ class GraphApi:
             flaw = _flaw(body, holding)
             if body is not None and flaw is None:
                 return body
-            if attempt >= _UNREADABLE_ATTEMPTS:
+            if attempt >= min(_UNREADABLE_ATTEMPTS, self._retries.attempts):
                 raise BrokenAnswerError(
                     f"{shown(url)} was read {attempt} times and {flaw}. Nothing was changed; try again later.",
                     status=200,
                     code=_code_and_message(body)[0],
                 )
-            self._wait(RETRIES.wait_before(attempt, None) or 0.0)
+            self._wait(self._retries.wait_before(attempt, None) or 0.0)
 
     def _batch(self, paths: Sequence[str], reading: Reading, holding: str) -> list[Part]:
         parts: dict[str, Part] = {}
@@ -135,15 +141,15 @@ class GraphApi:
             body = self._readable(
                 "POST", f"{self._base}/$batch", reading, json={"requests": requested}, holding="responses"
             )
-            pause = RETRIES.wait_before(attempt, None)
+            pause = self._retries.wait_before(attempt, None)
             self._slow_down(max((_used(_header(answer, _QUOTA_HEADER)) for answer in body["responses"]), default=0.0))
             for answer in body["responses"]:
                 number, status = str(answer.get("id")), int(answer.get("status", 0))
                 if number not in waiting:
                     continue
-                if status in RETRIES.statuses and pause is not None:
+                if status in self._retries.statuses and pause is not None:
                     asked = retry_after(_header(answer, "retry-after"))
-                    pause = max(pause, RETRIES.wait_before(attempt, asked) or pause)
+                    pause = max(pause, self._retries.wait_before(attempt, asked) or pause)
                     continue
                 inner = answer.get("body")
                 body_of_part = inner if isinstance(inner, Mapping) else {}
@@ -193,7 +199,7 @@ class GraphApi:
             headers={**(headers or {}), "Authorization": f"Bearer {token}"},
             json=json,
             writes=False,
-            retry=RETRIES,
+            retry=self._retries,
         )
 
     def _error(self, response: requests.Response, reading: Reading) -> Exception:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from tasks.connectors.microsoft_graph.api import GraphApi
 from tasks.connectors.microsoft_graph.errors import NotFoundError, PermissionMissingError
-from tasks.connectors.microsoft_graph.listings import PAGE_SIZE, Collection, Listing, Tally, read_whole
+from tasks.connectors.microsoft_graph.listings import PAGE_SIZE, Collection, Listing, Tally, first_ids, read_whole
 from tasks.connectors.microsoft_graph.permissions import Reading
 from tasks.model import GRANT_COLUMNS, MEMBER_COLUMNS, ROLE_COLUMNS, BadInputError
 
@@ -118,6 +118,14 @@ def read_memberships_of(api: GraphApi, people: Sequence[str], groups: Container[
     columns = zip(*rows, strict=True) if rows else ([] for _ in MEMBER_COLUMNS)
     members = pd.DataFrame(dict(zip(MEMBER_COLUMNS, columns, strict=True))).astype(dict(MEMBER_COLUMNS))
     return Memberships(members, tuple(problems))
+
+
+def first_members(api: GraphApi, group_id: str, size: int) -> list[str]:
+    """Give the ids of the first people who are directly in a group, at most `size`; none when it is gone."""
+    try:
+        return first_ids(api, f"/groups/{quote(group_id, safe='')}/members/microsoft.graph.user", Reading.MEMBERS, size)
+    except NotFoundError:
+        return []
 
 
 def _ids_on_all_pages(api: GraphApi, page: Mapping[str, Any]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from tasks.connectors.microsoft_graph.api import GraphApi
 from tasks.connectors.microsoft_graph.application import (
     Memberships,
     assigned_groups,
+    first_members,
     read_application,
     read_grants,
     read_memberships,
@@ -27,7 +28,7 @@ from tasks.connectors.microsoft_graph.application import (
 )
 from tasks.connectors.microsoft_graph.attributes import Selection
 from tasks.connectors.microsoft_graph.errors import NotFoundError, PermissionMissingError
-from tasks.connectors.microsoft_graph.listings import Tally
+from tasks.connectors.microsoft_graph.listings import Tally, first_ids
 from tasks.connectors.microsoft_graph.people import find_people, read_deleted_users, read_users, together
 from tasks.connectors.microsoft_graph.permissions import Reading
 from tasks.connectors.microsoft_graph.probes import probe
@@ -60,7 +61,7 @@ class MicrosoftGraph:
             [source.graph_url, source.login_url], ca_file=source.ca_file, pool_size=2 * _WORKERS, wait=wait
         )
         self._tokens = Tokens(source, self._http, clock)
-        self._api = GraphApi(self._http, self._tokens, source.graph_url, wait)
+        self._api = GraphApi(self._http, self._tokens, source.graph_url, wait, source.attempts)
 
     def read_all(self, attributes: frozenset[str], scope: Scope, progress: Progress = silent) -> DirectoryRead:
         """Read everybody, in the recycle bin too, and every assignment, listings side by side."""
@@ -121,7 +122,9 @@ class MicrosoftGraph:
         fresh = {group: name for group, name in groups.items() if group not in known}
         links = () if scope.nested_groups else start_groups(self._api, fresh, tally)
         whole = self._memberships(fresh, scope, tally)
+        tally.expect(len(ids))
         people = self.find_people(sorted(ids), attributes)
+        tally.found(len(people.users))
         theirs = self._memberships_of(people.users, {} if scope.nested_groups else groups)
         members = pd.concat(
             [whole.members[~whole.members["member_id"].isin(theirs.members["member_id"])], theirs.members],
@@ -176,6 +179,20 @@ class MicrosoftGraph:
         """Look up people by source id, sign-in name or mail, without their assignments."""
         with ThreadPoolExecutor(_WORKERS, "graph-batch") as pool:
             return find_people(self._api, names, Selection.of(attributes), pool)
+
+    def some_people(self, size: int, scope: Scope) -> list[str]:
+        """Give the source ids of at most `size` people: assigned ones, and the first of each assigned group."""
+        if scope.who == "all":
+            return first_ids(self._api, "/users", Reading.USERS, size)
+        application = read_application(self._api, self._source.application_id)
+        grants, _ = read_grants(self._api, application, Tally(silent))
+        direct = grants.loc[grants["principal_type"].eq("User").fillna(False), "principal_id"]
+        found = dict.fromkeys(direct.drop_duplicates().head(size))
+        for group in assigned_groups(grants):
+            if len(found) >= size:
+                break
+            found |= dict.fromkeys(first_members(self._api, group, size))
+        return list(found)[:size]
 
     def probe(self, scope: Scope) -> list[Probe]:
         """Sign in, compare the permissions in the token with those needed, and try each kind of read."""

@@ -62,22 +62,37 @@ class Tally:
         self._total: int | None = None
 
     def expect(self, people: int | None) -> None:
-        """Say how many people there are to read."""
+        """Say how many people there are to read, from the first on: a doubtful listing is read once more."""
         with self._lock:
-            self._total = people
+            self._total, self._people, self._started = people, 0, self._clock()
 
     def page(self, people: int) -> None:
         """Say that a page came, with so many people on it."""
         with self._lock:
             self.pages += 1
-            self._people += people
-            total = self._total if self._total is not None and self._total >= self._people else None
-            self._progress("extract", self._people, total, self._note())
+            self._tell(people)
+
+    def found(self, people: int) -> None:
+        """Say that so many people were looked up."""
+        with self._lock:
+            self._tell(people)
+
+    def _tell(self, people: int) -> None:
+        self._people += people
+        # Somebody may have joined since they were counted.
+        total = None if self._total is None else max(self._total, self._people)
+        self._progress("extract", self._people, total, self._note())
 
     def _note(self) -> str:
         """Say how many pages came, and once people did, how many a second."""
         pages, seconds = f"{self.pages:,} pages", self._clock() - self._started
         return f"{pages}, {self._people / seconds:,.0f} people/s" if self._people and seconds > 0 else pages
+
+
+def first_ids(api: GraphApi, path: str, reading: Reading, size: int) -> list[str]:
+    """Give the ids on the first page of a collection, at most `size`. Raises what `GraphApi.get` raises."""
+    query = {"$select": "id", "$top": str(min(size, PAGE_SIZE))}
+    return [str(each["id"]) for each in api.get(path, reading, query, holding="value")["value"]]
 
 
 def read_whole(api: GraphApi, collection: Collection, tally: Tally, *, people: bool = False) -> Listing:

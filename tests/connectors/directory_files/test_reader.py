@@ -280,6 +280,15 @@ def test_named_people_are_found_by_id_sign_in_name_and_mail(folder: Folder) -> N
     assert found["source_id"].tolist() == ["u1", "u2", "u3"]
 
 
+def test_some_people_are_assigned_and_no_more_than_asked_for(folder: Folder) -> None:
+    directory = DirectoryFiles(folder.source())
+    some, more = directory.some_people(1, Scope()), directory.some_people(9, Scope())
+    read = directory.read_all(frozenset(), Scope())
+    assigned = {*read.assignments["principal_id"], *read.members["member_id"]} & set(read.users["source_id"])
+    assert (some, set(more)) == (more[:1], assigned)
+    assert directory.some_people(9, Scope(who="all")) == read.users["source_id"].tolist()
+
+
 def test_the_connection_test_reports_what_does_not_fit(folder: Folder) -> None:
     folder.write("users.csv", USERS[: USERS.index("u3")])
     probes = DirectoryFiles(folder.source()).probe(Scope())

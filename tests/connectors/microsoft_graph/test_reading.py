@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from deployments.sandbox.sandbox import Sandbox
 from tasks.connectors.microsoft_graph.client import MicrosoftGraph
 from tasks.connectors.microsoft_graph.listings import Tally
@@ -138,6 +140,20 @@ def test_named_people_come_through_inner_groups_when_wanted(graph: MicrosoftGrap
 def test_more_named_people_than_one_batch_holds(graph: MicrosoftGraph, sandbox: Sandbox) -> None:
     wanted = sorted(present(sandbox))[:65]
     assert sorted(graph.find_people(wanted, frozenset()).users["source_id"]) == wanted
+
+
+@pytest.mark.parametrize("scope", [Scope(), Scope(who="all")], ids=str)
+@pytest.mark.parametrize("size", [1, 40, 500])
+def test_some_people_are_in_scope_and_no_more_than_asked_for(
+    graph: MicrosoftGraph, sandbox: Sandbox, scope: Scope, size: int
+) -> None:
+    requests, found = sandbox.server.requests.total(), graph.some_people(size, scope)
+    assert (len(found), len(set(found))) == (size, size)
+    assert set(found) <= set(present(sandbox))
+    if scope.who == "assigned":
+        direct = {each.principal_id for each in sandbox.run(lambda: list(sandbox.tenant.assignments()))}
+        assert set(found) <= direct | {member for _, member in members(sandbox)}
+    assert sandbox.server.requests.total() - requests < 12
 
 
 def test_a_named_person_in_the_recycle_bin_is_found_by_id(graph: MicrosoftGraph, sandbox: Sandbox) -> None:
