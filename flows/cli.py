@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from flows.cli_alerts import alerts_app
 from flows.cli_deploy import deploy_app
 from flows.cli_lifecycle import lifecycle_app
 from flows.cli_links import links_app
@@ -36,6 +37,7 @@ app.add_typer(links_app)
 add_retry(app)
 app.add_typer(report_app)
 add_upkeep(app)
+app.add_typer(alerts_app)
 app.add_typer(lifecycle_app)
 app.add_typer(deploy_app)
 app.command()(rehearse)

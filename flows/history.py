@@ -56,8 +56,8 @@ def referred_names(ledger: Ledger, job: str, changes: pd.Series) -> dict[str, st
     return dict(zip(links["target_uri"], links["target_name"], strict=True))
 
 
-def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
-    """Give the facts of a cycle that has just been carried out."""
+def facts_of(parts: Parts, cycle: Cycle, plan: Plan, *, stopped: bool = False, moved: bool = False) -> CycleFacts:
+    """Give the facts of a cycle that has just been carried out, or was `stopped`; `moved` is its watermark."""
     ledger, job = parts.ledger, parts.job
     state = ledger.job_state(job.name)
     return CycleFacts(
@@ -75,6 +75,9 @@ def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
         names=referred_names(ledger, job.name, plan.changes["after"]),
         see=report_command(job, cycle.cycle_id),
         chain=chain_line(ledger.chain_head(job.name)),
+        watermark=plan.manifest.started_at if moved else None,
+        in_escrow=len(ledger.escrow(job.name)),
+        stopped=stopped,
     )
 
 
@@ -106,10 +109,12 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
         names=names,
         see=report_command(job, cycle["cycle_id"]),
         chain=chain_line(_head_of(cycle)),
+        stopped=cycle["state"] == StateName.STOPPED,
     )
     complete = manifest is None or manifest.complete
-    stopped = cycle["state"] == StateName.STOPPED
-    verdict = judge(activities, complete=complete, quarantine=state.quarantine_reason, failure=failure, stopped=stopped)
+    verdict = judge(
+        activities, complete=complete, quarantine=state.quarantine_reason, failure=failure, stopped=facts.stopped
+    )
     return activities, Told(facts, verdict)
 
 

@@ -5,7 +5,6 @@ from typing import Final, cast
 
 import pandas as pd
 from prefect import flow, get_run_logger
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
@@ -32,6 +31,7 @@ from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
 from flows.progress_artifacts import progress_artifacts
 from flows.quarantine import judge_quarantine
+from flows.telling import final_state, telling
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
 from tasks.load.task import load_task
@@ -39,6 +39,7 @@ from tasks.model import CycleChoice, Plan
 from tasks.reconcile.task import reconcile_task
 from tasks.report.activity import without_values
 from tasks.report.cycle import Told
+from tasks.report.run_history import KIND_OF_CYCLE, RunKind
 from tasks.report.task import report_task
 from tasks.transform.task import transform_via_mapping_task
 
@@ -70,10 +71,8 @@ def provision(
     try:
         told = _carried_out(parts, cycle, apply_first_plan, plan_file)
     except PassedOverError as passed:
-        _rename(f"{parts.job.name} · passed over")
         return Completed(message=str(passed))
-    _rename(f"{told.facts.title} · {told.verdict.sentence}")
-    return Completed(message=told.verdict.sentence, data=told)
+    return cast("State[Told | None]", final_state(told))
 
 
 def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_file: str) -> Told:
@@ -81,16 +80,19 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
     job, mapping = parts.job, parts.mapping
     scheduled = SCHEDULED in (flow_run.tags or [])
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
-    _rename(f"{job.name} · running")
     # The files come last, when the cycle has ended and nothing can fail it any more.
+    expected = RunKind.INITIAL if cycle is CycleChoice.INITIAL else RunKind.INCREMENTAL
+    planned = RunKind.PLAN if approved is not None else None
     with (
         keeping_files(job, get_run_logger()),
         parts.ledger,
+        telling(parts, planned or expected) as run,
         holding(parts, cycle, str(flow_run.id or ""), scheduled=scheduled) as held,
         progress_artifacts(job.name, current()) as progress,
     ):
         parts = allowed_once(parts)
         memory, measured = held.memory, Measured()
+        run.is_of(planned or KIND_OF_CYCLE[memory.kind])
         extraction = extract_assignments_task(
             job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
         )
@@ -135,13 +137,16 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
         )
         measured.done("load")
         judge_quarantine(parts, plan, held.cycle_id, outcomes)
-        facts = facts_of(parts, held, plan)
+        stopped = bool(outcomes["error_code"].eq(NOT_ATTEMPTED).any())
+        carried_out = first_look is None and not stopped
+        moved = carried_out and plan.manifest.complete
+        facts = facts_of(parts, held, plan, stopped=stopped, moved=moved)
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
         measured.done("report")
-        carried_out = first_look is None and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
         read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
         _end(parts, held, plan, told, read if carried_out else None, measured)
+        run.ended(told, planned or KIND_OF_CYCLE[held.memory.kind])
     return told
 
 
@@ -160,10 +165,3 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None, m
         measured=measured.as_dict(),
         settings=held.memory.settings if got else None,
     )
-
-
-def _rename(name: str) -> None:
-    """Name the run in the list of runs, which shows names and never messages."""
-    if flow_run.id:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(flow_run.id, name=name)

@@ -299,6 +299,42 @@ class QuarantineLimits(_Section):
     total: int = Field(default=60_000, ge=0, description="How many may fail, references included.")
 
 
+class Smtp(_Section):
+    """The mail server that notifications go through."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="TLS on the same port, TLS from the first byte (465), or none."
+    )
+    user: str | None = None
+    password: Secret | None = None
+    ca_file: Path | None = Field(default=None, description="CA certificates (PEM) to trust instead of the usual ones.")
+
+    @model_validator(mode="after")
+    def _password_over_tls(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("give `user` and `password` together, or neither")
+        if self.user is not None and self.security == "none" and self.host not in LOOPBACK:
+            raise ValueError(f"credentials are sent over TLS only: `security: none` cannot sign in at {self.host}")
+        return self
+
+
+_ADDRESS: Final = r"^[^@\s<>,;]+@[^@\s<>,;]+$"
+
+
+class Notify(_Section):
+    """Mail to the people who look after the job: once a cause, and again when it is over."""
+
+    enabled: bool = Field(default=True, description="Switch it off to keep the addresses and send nothing.")
+    to: tuple[Annotated[str, Field(pattern=_ADDRESS)], ...] = Field(min_length=1)
+    sender: str = Field(pattern=_ADDRESS, description="The address that mails come from.")
+    failures: bool = Field(
+        default=False, description="Mail about failing people, broken cycles and unfinished reads too."
+    )
+    smtp: Smtp
+
+
 class Ledger(_Section):
     """Where the job remembers: an SQLAlchemy URL (`sqlite:///file`, `postgresql+psycopg://...`)."""
 
@@ -368,6 +404,7 @@ class Job(_Section):
     quarantine: QuarantineLimits = QuarantineLimits()
     ledger: Ledger = Ledger()
     report: Report = Report()
+    notify: Notify | None = Field(default=None, description="Whom to mail; nobody when the key is absent.")
     file: Path = Path()
 
     @model_validator(mode="before")
@@ -467,7 +504,17 @@ def _resolved(job: Job, folder: Path) -> Job:
             if (value := getattr(job.report, name)) is not None
         }
     )
-    resolved = {"source": source, "mapping": folder / job.mapping, "report": report, "file": job.file.resolve()}
+    notify = job.notify
+    if notify is not None and notify.smtp.ca_file is not None:
+        smtp = notify.smtp.model_copy(update={"ca_file": folder / notify.smtp.ca_file})
+        notify = notify.model_copy(update={"smtp": smtp})
+    resolved = {
+        "source": source,
+        "mapping": folder / job.mapping,
+        "report": report,
+        "notify": notify,
+        "file": job.file.resolve(),
+    }
     return job.model_copy(update=resolved)
 
 

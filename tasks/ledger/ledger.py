@@ -26,6 +26,7 @@ from tasks.ledger import (
     leaving,
     links,
     locks,
+    notices,
     plans,
     pruning,
     quarantine,
@@ -37,6 +38,7 @@ from tasks.ledger.cycles import JobState, JobStatus
 from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
 from tasks.ledger.locks import Holder
+from tasks.ledger.notices import Cause, Notice, Turn
 from tasks.ledger.plans import SavedPlan
 from tasks.ledger.pruning import Pruned
 from tasks.ledger.quarantine import Transition
@@ -305,6 +307,22 @@ class Ledger:
         """Give what is recorded of a saved plan; null when this ledger knows no such plan."""
         with self._database.reading() as connection:
             return plans.read(connection, plan_id)
+
+    def note_causes(self, job: str, causes: Collection[Cause]) -> Turn:
+        """Remember that exactly these causes stand now, for people to be told; give what is new and what is over."""
+        with self._database.writing() as connection:
+            cycles.ensure_job(connection, job, self._clock())
+            return notices.note(connection, job, causes, self._clock())
+
+    def notices(self, job: str) -> list[Notice]:
+        """Give the causes that stand, and those that are over and nobody was told so yet."""
+        with self._database.reading() as connection:
+            return notices.read(connection, job)
+
+    def told(self, job: str, known: Collection[Notice]) -> None:
+        """Record that people have been told of these notices."""
+        with self._database.writing() as connection:
+            notices.told(connection, job, known)
 
     def skips(self, job: str) -> pd.DataFrame:
         """Give the skips of `job` that have been told (`SKIP_COLUMNS`)."""

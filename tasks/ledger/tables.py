@@ -377,3 +377,16 @@ BUDGETS: Final = sa.Table(
     sa.Column("changed_at", Instant, nullable=False),
 )
 """One row a target: the calls made of late, the permits out, and the rate limits found, as JSON."""
+
+NOTICES: Final = sa.Table(
+    "notices",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("over_at", Instant),
+    sa.Column("told", sa.Boolean, nullable=False),
+)
+"""One row a thing that people have to know: standing since when, over when, and whether they were told it stands."""

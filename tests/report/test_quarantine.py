@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tasks.job import QuarantineLimits
-from tasks.ledger.frames import ACTIVITY_COLUMNS, ESCROW_COLUMNS
+from tasks.ledger.frames import ESCROW_COLUMNS
 from tasks.model import ACTIVITY_COLUMNS, QuarantineReason, empty_frame
 from tasks.report.quarantine import MEANINGS, described, failing_as_a_whole
 
