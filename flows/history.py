@@ -9,6 +9,7 @@ import pandas as pd
 from rich.console import Console
 
 from flows.cycle import Cycle
+from flows.files import cycle_folder
 from flows.parts import Parts, open_ledger
 from flows.quarantine import quarantine_notes
 from tasks.job import FilesSource, Job
@@ -78,7 +79,15 @@ def facts_of(parts: Parts, cycle: Cycle, plan: Plan, *, stopped: bool = False, m
         watermark=plan.manifest.started_at if moved else None,
         in_escrow=len(ledger.escrow(job.name)),
         stopped=stopped,
+        files=_files(job, ledger, cycle.cycle_id),
     )
+
+
+def _files(job: Job, ledger: Ledger, cycle_id: str) -> tuple[tuple[str, str], ...]:
+    """Name the folder that the cycle's activities are written to once it has ended, where the job keeps files."""
+    if job.report.folder is None:
+        return ()
+    return ((", ".join(sorted(job.report.formats)), str(cycle_folder(job, cycle_of(ledger, job, cycle_id)))),)
 
 
 def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Told]:

@@ -21,9 +21,11 @@ from flows.explain_shown import Explanation, why_markdown
 from flows.history import activities_of_cycle
 from flows.on_demand import MOST, named
 from flows.parts import Parts, open_parts
+from flows.telling import final_state, name_run, telling, told_by
 from tasks.job import load_job
 from tasks.model import Plan
 from tasks.report.cycle import Told
+from tasks.report.run_history import RunKind, run_name, run_tags
 from tasks.report.terminal import activity_report
 
 
@@ -43,24 +45,25 @@ def provision_on_demand(
     """
     asked = named(people)
     parts = open_parts(Path(job_file))
-    with parts.ledger:
-        if not write:
-            found = [explained(parts, name) for name in asked]
-            _keep(parts, found)
-            said = "; ".join(f"{one.name}: {one.in_short}" for one in found)
-            return Completed(message=f"Nothing was written. {said}", data=said)
-        with by_hand(parts, str(flow_run.id or "")) as held:
-            found = [explained(parts, name) for name in asked]
-            _keep(parts, found)
-            told = carry_out(parts, held, together([one.plan for one in found]), second_look(parts))
-    return Completed(message=told.verdict.sentence, data=told)
+    if not write:
+        said = _shown(parts, asked)
+        return Completed(message=f"Nothing was written. {said}", data=said)
+    with (
+        parts.ledger,
+        telling(parts, RunKind.ON_DEMAND) as run,
+        by_hand(parts, str(flow_run.id or "")) as held,
+    ):
+        found = [explained(parts, name) for name in asked]
+        _keep(parts, found)
+        told = carry_out(parts, held, together([one.plan for one in found]), second_look(parts))
+        run.ended(told)
+    return cast("State[Told | str]", final_state(told))
 
 
 def write_on_demand(console: Console, job_file: Path, people: Sequence[str]) -> int:
     """Provision `people`, print the report of what was done and give the exit code."""
     state = provision_on_demand(str(job_file), named(people), True, return_state=True)
-    # The flow gives its final state; its result is the data in that state.
-    told = cast(Told, state.result())
+    told = told_by(state)
     console.print(activity_report(activities_of_cycle(load_job(job_file), told.facts.cycle_id), told))
     return told.verdict.exit_code
 
@@ -84,6 +87,17 @@ def together(plans: Sequence[Plan]) -> Plan:
         changes=changes[changes["change_id"].isin(operations["change_id"])].reset_index(drop=True),
         verdict=verdict,
     )
+
+
+def _shown(parts: Parts, people: Sequence[str]) -> str:
+    """Explain `people` without a write, and name the run by what would be done."""
+    with parts.ledger:
+        found = [explained(parts, name) for name in people]
+        now = parts.ledger.now()
+    _keep(parts, found)
+    said = "; ".join(f"{one.name}: {one.in_short}" for one in found)
+    name_run(run_name(parts.job.name, RunKind.ON_DEMAND, now, said), run_tags(parts.job.name, RunKind.ON_DEMAND))
+    return said
 
 
 def _keep(parts: Parts, found: Sequence[Explanation]) -> None:

@@ -92,7 +92,7 @@ def telling(parts: Parts, kind: RunKind) -> Iterator[Run]:
             # An order to stop waits for no mail.
             raise
         # A wrong argument of somebody at a terminal is no turn of the job's.
-        mistaken = isinstance(error, BadInputError) and kind in {RunKind.UNDO, RunKind.DRIFT, RunKind.PLAN}
+        mistaken = isinstance(error, BadInputError) and kind not in {RunKind.INITIAL, RunKind.INCREMENTAL}
         if not isinstance(error, HeldError) and not mistaken:
             _tell_turn(parts, error)
         raise
