@@ -25,7 +25,12 @@ def prune(job_file: str, keep_days: int = 0) -> State[str]:
         job_file: Path of the job file (YAML), as the worker sees it.
         keep_days: In place of the job's own `report.keep_days`; 0 takes that.
     """
-    said = prune_job(load_job(Path(job_file)), keep_days or None)
+    job = load_job(Path(job_file))
+    if not keep_days and job.report.keep_days is None:
+        # The schedule is every job's, and most keep everything.
+        said = f"{job.name} keeps everything: it sets no `report.keep_days`"
+    else:
+        said = prune_job(job, keep_days or None)
     return Completed(message=said, data=said)
 
 
