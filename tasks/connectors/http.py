@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import email.utils
+import functools
 import random
 import ssl
 import threading
@@ -31,6 +32,8 @@ CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 120.0
 """How long the other end may be silent within one answer."""
 
+_HOSTS: Final = 64
+"""More hosts than one session ever calls; the pool of one more would close another's."""
 _KEPT: Final = 100
 """How many requests are kept without their body, to be used again."""
 _READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -153,7 +156,7 @@ class HttpSession:
         `writes` says whether the request changes something; null goes by the method. Raises `TransportError` when
         no attempt was answered, `ForbiddenHostError` and `ReadOnlyError` before anything is sent.
         """
-        where, host = f"{method} {shown(url)}", urlsplit(url).netloc.rpartition("@")[2]
+        where, host = _named(method, url)
         if origin(url) not in self._origins:
             raise ForbiddenHostError(
                 f"{where} was not sent: this sign-in is for {', '.join(sorted(self._origins))} only, and the address "
@@ -235,6 +238,13 @@ class HttpSession:
         self._session.close()
 
 
+@functools.lru_cache(maxsize=_KEPT)
+def _named(method: str, url: str) -> tuple[str, str]:
+    """Give how messages call a request, and how counts call its host."""
+    return f"{method} {shown(url)}", urlsplit(url).netloc.rpartition("@")[2]
+
+
+@functools.lru_cache(maxsize=_KEPT)
 def origin(url: str) -> str:
     """Give scheme, host and port of `url`, the port always written. Raises `BadInputError` when it is not HTTP(S)."""
     parts = urlsplit(url)
@@ -272,10 +282,23 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, trust: ssl.SSLContext, pool_size: int) -> None:
         self._trust = trust
-        super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0, pool_block=True)
+        self._pools: dict[str, Any] = {}
+        super().__init__(pool_connections=_HOSTS, pool_maxsize=pool_size, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._trust, **kwargs)
+
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        """Give the pool of the request's host; all requests to a host go the same way, so that it is found once."""
+        host = origin(str(request.url))
+        pool = self._pools.get(host)
+        if pool is None:
+            pool = self._pools[host] = super().get_connection_with_tls_context(request, *args, **kwargs)
+        return pool
+
+    def close(self) -> None:
+        self._pools.clear()
+        super().close()
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         return super().proxy_manager_for(*args, ssl_context=self._trust, **kwargs)
