@@ -173,7 +173,7 @@ class HttpSession:
                 self._sent += 1
             TRAFFIC.count_sent(host)
             try:
-                # The session's own `send` adds redirects, cookies and hooks, none of which are wanted, at twice the cost.
+                # The session's own `send` adds redirects, cookies and hooks: none is wanted, at twice the cost.
                 response = self._adapter.send(prepared, timeout=timeout, **self._way(url))
                 # Read whole here, so that a connection lost on the way is told as such.
                 _ = response.content

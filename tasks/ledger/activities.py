@@ -45,8 +45,8 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], withheld: 
 def _newest(dialect: str) -> Any:
     """Give the INSERT that brings an activity up to date which is there already."""
     statement = insert_for(dialect, ACTIVITIES)
-    kept = {"number", "change_id", "job"}
-    replaced = {column.name: statement.excluded[column.name] for column in ACTIVITIES.columns if column.name not in kept}
+    names = {column.name for column in ACTIVITIES.columns} - {"number", "change_id", "job"}
+    replaced = {name: statement.excluded[name] for name in sorted(names)}
     return statement.on_conflict_do_update(index_elements=["change_id"], set_=replaced)
 
 

@@ -47,8 +47,23 @@ class Crew:
     def _run(self) -> None:
         while (task := self._work.get()) is not None:
             work, then = task
-            try:
-                result = work()
-            except BaseException as error:  # whatever it is, the deciding thread acts on it
-                result = error
-            self._news.put((then, result))
+            outcome = _Outcome()
+            with outcome:
+                outcome.result = work()
+            self._news.put((then, outcome.result))
+
+
+class _Outcome:
+    """What came of some work: its result, or whatever exception ended it, which the deciding thread acts on."""
+
+    result: Any = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is not None:
+            self.result = error
+        return True

@@ -12,10 +12,10 @@ import datetime as dt
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from tasks.connectors.replicon.errors import Failure, RepliconError, TryLaterError
 from tasks.connectors.replicon.users import RepliconUsers
@@ -124,16 +124,17 @@ class Execution:
         with (
             Crew(workers, "send", self._news) as senders,
             Crew(2, "read", self._news) as readers,
+            Crew(2, "ready", self._news) as preparers,
         ):
             try:
-                while self._advance(senders, readers):
+                while self._advance(senders, readers, preparers):
                     self._take_news()
                 self._setting.pace.flush()
             except BaseException:
                 self._stop.order("the run failed")
                 raise
 
-    def _advance(self, senders: Crew, readers: Crew) -> bool:
+    def _advance(self, senders: Crew, readers: Crew, preparers: Crew) -> bool:
         """Record what is known, and start what can be started; tell whether anything is under way."""
         if self._stop.given:
             self._abandon()
@@ -142,7 +143,7 @@ class Execution:
         for item in sending:
             senders.start(partial(self._sender.send, item), partial(self._after_sending, item))
         self._start_readings(readers)
-        self._start_preparations(readers)
+        self._start_preparations(preparers)
         return bool(self._preparing or self._sending or self._reading or self._moves)
 
     def _take_news(self) -> None:
@@ -181,13 +182,10 @@ class Execution:
             chosen.append(item)
         return chosen
 
-    def _start_preparations(self, readers: Crew) -> None:
+    def _start_preparations(self, preparers: Crew) -> None:
         ahead = max(2 * READY_TOGETHER, AHEAD * self._setting.workers)
         while (
-            self._schedule
-            and not self._stop.given
-            and self._preparing < AHEAD
-            and len(self._prepared) + self._preparing * READY_TOGETHER < ahead
+            self._schedule and not self._stop.given and len(self._prepared) + self._preparing * READY_TOGETHER < ahead
         ):
             items = self._claimed_of(self._schedule.take(READY_TOGETHER))
             under_way = self._preparing or self._sending or self._reading or self._prepared or self._answered
@@ -200,7 +198,7 @@ class Execution:
                 if supervisor is not None:
                     item.refer(self._accounts.get(supervisor))
             self._preparing += 1
-            readers.start(partial(self._ready, items), partial(self._after_preparing, items))
+            preparers.start(partial(self._ready, items), partial(self._after_preparing, items))
 
     def _start_readings(self, readers: Crew) -> None:
         idle = not (self._sending or self._preparing or self._prepared or (self._schedule and not self._stop.given))
