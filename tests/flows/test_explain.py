@@ -9,6 +9,10 @@ import pytest
 import yaml
 
 from deployments.sandbox.sandbox import Sandbox
+from flows.explain import explained
+from flows.parts import open_parts
+from flows.plan import plan_cycle
+from tasks.model import CycleChoice
 from tests.flows.actual import accounts
 from tests.flows.conftest import Ended, Sandboxes
 from tests.flows.running import ledger_of, run_cycle, writes
@@ -84,3 +88,22 @@ def test_the_clause_that_decides_is_named_with_what_the_person_has(
     held = {line.split("EQUALS")[0].strip(): line for line in told.out.splitlines() if " has " in line}
     assert ("does not hold" in held["givenName"], '"Ann"' in held["givenName"]) == (True, True)
     assert ("does not hold" in held["surname"], " holds " in held["surname"]) == (False, True)
+
+
+def test_what_is_explained_of_everybody_is_what_the_cycle_then_does(sandboxes: Sandboxes, tmp_path: Path) -> None:
+    company = sandboxes(users=40, seed=12)
+    # A share of few people would be exceeded by any change of a month.
+    job = company.job_file(tmp_path, guards={"removals": {"count": 1000, "percent": 100}})
+    run_cycle(job)
+    company.month_passes(seed=5, share=0.3)
+    parts = open_parts(job)
+    with parts.ledger:
+        plan = plan_cycle(parts, CycleChoice.INITIAL)
+        told = {name: explained(parts, name).row for name in plan.operations["source_id"]}
+    run_cycle(job, CycleChoice.INITIAL)
+    with ledger_of(job) as ledger:
+        done = ledger.activities(cycle_id=str(ledger.cycles("sandbox", 1)["cycle_id"].iloc[0]))
+    columns = ["source_id", "situation", "operation", "decision"]
+    explained_rows = sorted([str(row[column]) for column in columns] for row in told.values() if row is not None)
+    assert len(explained_rows) > 3
+    assert explained_rows == sorted(done[columns].astype(str).to_numpy().tolist())
