@@ -15,7 +15,7 @@ import pytest
 
 from tests.load.campaign.__main__ import SECRETS
 from tests.load.campaign.campaign import Campaign, Child, campaigning
-from tests.load.campaign.child import DONE, HELD
+from tests.load.campaign.child import DONE, HELD, SOME_FAILED
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="the child process forks")]
 
@@ -48,7 +48,8 @@ def test_killed_at_any_instant_it_ends_as_if_nothing_had_happened(campaign: Camp
 
 def test_of_two_cycles_started_at_the_same_second_one_says_that_the_other_runs(campaign: Campaign) -> None:
     endings = campaign.two_at_once()
-    assert (endings[1], HELD in endings) == (HELD, True)
-    assert endings[0] == DONE
+    # One of the company's people may be refused by Replicon whoever asks.
+    assert endings[0] in {DONE, SOME_FAILED}
+    assert endings[1] == HELD
     campaign.check()
     campaign.converge()
