@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import email.utils
+import functools
 import random
 import ssl
 import threading
@@ -31,6 +32,10 @@ CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 120.0
 """How long the other end may be silent within one answer."""
 
+_HOSTS: Final = 64
+"""More hosts than one session ever calls; the pool of one more would close another's."""
+_KEPT: Final = 100
+"""How many requests are kept without their body, to be used again."""
 _READING_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -118,9 +123,11 @@ class HttpSession:
         self._session.headers["User-Agent"] = "replicon-provisioning"
         # Cookies would carry one thread's server-side session into another's request.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = _Adapter(_trust(ca_file), pool_size)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._adapter = _Adapter(_trust(ca_file), pool_size)
+        self._session.mount("https://", self._adapter)
+        self._session.mount("http://", self._adapter)
+        self._heads: dict[tuple[object, ...], requests.PreparedRequest] = {}
+        self._ways: dict[str, Mapping[str, Any]] = {}
 
     @property
     def sent(self) -> int:
@@ -149,7 +156,7 @@ class HttpSession:
         `writes` says whether the request changes something; null goes by the method. Raises `TransportError` when
         no attempt was answered, `ForbiddenHostError` and `ReadOnlyError` before anything is sent.
         """
-        where, host = f"{method} {shown(url)}", urlsplit(url).netloc.rpartition("@")[2]
+        where, host = _named(method, url)
         if origin(url) not in self._origins:
             raise ForbiddenHostError(
                 f"{where} was not sent: this sign-in is for {', '.join(sorted(self._origins))} only, and the address "
@@ -158,8 +165,7 @@ class HttpSession:
         if self._read_only and (method.upper() not in _READING_METHODS if writes is None else writes):
             raise ReadOnlyError(f"{where} was not sent: this run only reads. This is a defect; please report it.")
         timeout = self._timeout if read_seconds is None else (self._timeout[0], read_seconds)
-        # requests would send a loopback address to the environment's proxy.
-        proxies = {"http": "", "https": ""} if urlsplit(url).hostname in LOOPBACK else None
+        prepared = self._prepared(method, url, headers, params, data, json)
         attempt = 0
         while True:
             attempt += 1
@@ -167,19 +173,10 @@ class HttpSession:
                 self._sent += 1
             TRAFFIC.count_sent(host)
             try:
-                response = self._session.request(
-                    method,
-                    url,
-                    headers=headers,
-                    params=params,
-                    data=data,
-                    json=json,
-                    timeout=timeout,
-                    allow_redirects=False,
-                    auth=_as_given,
-                    verify=True,
-                    proxies=proxies,
-                )
+                # The session's own `send` adds redirects, cookies and hooks: none is wanted, at twice the cost.
+                response = self._adapter.send(prepared, timeout=timeout, **self._way(url))
+                # Read whole here, so that a connection lost on the way is told as such.
+                _ = response.content
             except requests.RequestException as error:
                 sent = _may_have_arrived(error)
                 pause = retry.wait_before(attempt, None) if retry.after_lost_answer or not sent else None
@@ -198,11 +195,56 @@ class HttpSession:
                     return response
             self._wait(pause)
 
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        params: Mapping[str, str] | None,
+        data: bytes | str | Mapping[str, Any] | None,
+        json: Any,
+    ) -> requests.PreparedRequest:
+        """Prepare a request. Of one whose body is bytes all but the body is kept, for thousands differ in that only."""
+        if not isinstance(data, bytes) or params:
+            asked = requests.Request(method, url, headers, None, data, params, _as_given, json=json)
+            return self._session.prepare_request(asked)
+        key = (method, url, *(headers or {}).items())
+        head = self._heads.get(key)
+        if head is None:
+            head = self._session.prepare_request(requests.Request(method, url, headers, data=b"", auth=_as_given))
+            if len(self._heads) >= _KEPT:
+                self._heads.clear()
+            self._heads[key] = head
+        prepared = requests.PreparedRequest()
+        prepared.method, prepared.url = head.method, head.url
+        prepared.headers = head.headers.copy()
+        prepared.headers["Content-Length"] = str(len(data))
+        prepared.body = data
+        return prepared
+
+    def _way(self, url: str) -> Mapping[str, Any]:
+        """Give proxies and trusted certificates as the environment has them; looked up once for each host."""
+        host = origin(url)
+        way = self._ways.get(host)
+        if way is None:
+            # requests would send a loopback address to the environment's proxy.
+            proxies = {"http": "", "https": ""} if urlsplit(url).hostname in LOOPBACK else {}
+            way = self._session.merge_environment_settings(url, proxies, False, True, None)
+            self._ways[host] = way
+        return way
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._session.close()
 
 
+@functools.lru_cache(maxsize=_KEPT)
+def _named(method: str, url: str) -> tuple[str, str]:
+    """Give how messages call a request, and how counts call its host."""
+    return f"{method} {shown(url)}", urlsplit(url).netloc.rpartition("@")[2]
+
+
+@functools.lru_cache(maxsize=_KEPT)
 def origin(url: str) -> str:
     """Give scheme, host and port of `url`, the port always written. Raises `BadInputError` when it is not HTTP(S)."""
     parts = urlsplit(url)
@@ -240,10 +282,23 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, trust: ssl.SSLContext, pool_size: int) -> None:
         self._trust = trust
-        super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0, pool_block=True)
+        self._pools: dict[str, Any] = {}
+        super().__init__(pool_connections=_HOSTS, pool_maxsize=pool_size, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._trust, **kwargs)
+
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        """Give the pool of the request's host; all requests to a host go the same way, so that it is found once."""
+        host = origin(str(request.url))
+        pool = self._pools.get(host)
+        if pool is None:
+            pool = self._pools[host] = super().get_connection_with_tls_context(request, *args, **kwargs)
+        return pool
+
+    def close(self) -> None:
+        self._pools.clear()
+        super().close()
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         return super().proxy_manager_for(*args, ssl_context=self._trust, **kwargs)

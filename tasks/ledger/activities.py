@@ -6,6 +6,7 @@ Statements on a connection of `database.py`; `ledger.py` calls them.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final
 
@@ -14,8 +15,9 @@ import pandas as pd
 import sqlalchemy as sa
 
 from tasks.ledger import chain
-from tasks.ledger.database import insert
+from tasks.ledger.database import insert_for
 from tasks.ledger.frames import fetch
+from tasks.ledger.many import execute_many
 from tasks.ledger.tables import ACTIVITIES, CYCLES
 from tasks.model import ACTIVITY_COLUMNS, REDACTED, History, Operation, Status
 
@@ -36,9 +38,16 @@ def put(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], withheld: 
         rows = [{**row, "changes": _without(row["changes"], withheld)} for row in rows]
     # Each change once, or the first of two would lose its place in the chain.
     rows = chain.extended(connection, rows[0]["job"], list({row["change_id"]: row for row in rows}.values()))
-    statement = insert(connection, ACTIVITIES)
-    replaced = {name: statement.excluded[name] for name in rows[0] if name not in {"change_id", "job"}}
-    connection.execute(statement.on_conflict_do_update(index_elements=["change_id"], set_=replaced), rows)
+    execute_many(connection, _newest(connection.dialect.name), rows)
+
+
+@functools.cache
+def _newest(dialect: str) -> Any:
+    """Give the INSERT that brings an activity up to date which is there already."""
+    statement = insert_for(dialect, ACTIVITIES)
+    names = {column.name for column in ACTIVITIES.columns} - {"number", "change_id", "job"}
+    replaced = {name: statement.excluded[name] for name in sorted(names)}
+    return statement.on_conflict_do_update(index_elements=["change_id"], set_=replaced)
 
 
 def _without(changes: str, withheld: Set[str]) -> str:

@@ -6,6 +6,7 @@ Knows no table. The modules named after the nouns run their statements on the co
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.resources
 import threading
 from collections.abc import Iterator
@@ -119,18 +120,31 @@ _URLS: Final = "Write sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE.
 
 
 def upsert(connection: sa.Connection, table: sa.Table, *, keep: frozenset[str] = frozenset()) -> Any:
-    """Give an INSERT that replaces the row with the same primary key, except for the columns named in `keep`."""
-    statement = (sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert)(table)
+    """Give an INSERT that replaces the row with the same primary key, except for the columns named in `keep`.
+
+    The same object for the same table, as `execute_many` likes it.
+    """
+    return _upsert(connection.dialect.name, table, keep)
+
+
+def insert(connection: sa.Connection, table: sa.Table) -> Any:
+    """Give an INSERT that knows ON CONFLICT and RETURNING, for the connection's database."""
+    return insert_for(connection.dialect.name, table)
+
+
+def insert_for(dialect: str, table: sa.Table) -> Any:
+    """Give the same by the name of the database's dialect."""
+    return (sqlite_insert if dialect == "sqlite" else postgresql_insert)(table)
+
+
+@functools.cache
+def _upsert(dialect: str, table: sa.Table, keep: frozenset[str]) -> Any:
+    statement = insert_for(dialect, table)
     keys = [column.name for column in table.primary_key]
     replaced = {
         column.name: statement.excluded[column.name] for column in table.columns if column.name not in {*keys, *keep}
     }
     return statement.on_conflict_do_update(index_elements=keys, set_=replaced)
-
-
-def insert(connection: sa.Connection, table: sa.Table) -> Any:
-    """Give an INSERT that knows ON CONFLICT and RETURNING, for the connection's database."""
-    return (sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert)(table)
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

@@ -13,6 +13,7 @@ import orjson
 import sqlalchemy as sa
 
 from tasks.ledger import activities, escrow, links
+from tasks.ledger.many import execute_many
 from tasks.ledger.records import Answer, Change, Difference, Ending, Moves, Request, State
 from tasks.ledger.tables import JOURNAL
 from tasks.model import Operation, Situation
@@ -27,13 +28,11 @@ def record(
     withheld: Set[str] = frozenset(),
 ) -> None:
     """Write `moves` in one transaction, which the caller holds; `withheld` as in `activities.put`."""
-    if moves.intents:
-        connection.execute(JOURNAL.insert(), [_row(job, cycle_id, request, now) for request in moves.intents])
-    _move(connection, moves.sent, State.SENT, {"sent_at": now})
-    if moves.answers:
-        connection.execute(_ANSWERED, [_answered(answer) for answer in moves.answers])
-    for change_id, step in moves.dropped:
-        connection.execute(JOURNAL.delete().where(JOURNAL.c.change_id == change_id, JOURNAL.c.step == step))
+    execute_many(connection, _INTENT, [_row(job, cycle_id, request, now) for request in moves.intents])
+    sent = [{"id": change_id, "number": step, "moment": now} for change_id, step in moves.sent]
+    execute_many(connection, _SENT, sent)
+    execute_many(connection, _ANSWERED, [_answered(answer) for answer in moves.answers])
+    execute_many(connection, _DROPPED, [{"id": change_id, "number": step} for change_id, step in moves.dropped])
     if moves.endings:
         _end(connection, job, cycle_id, moves.endings, now, withheld)
 
@@ -59,15 +58,16 @@ def to_json(differences: Iterable[Difference]) -> str:
     return orjson.dumps(list(differences)).decode()
 
 
-def _move(
-    connection: sa.Connection, keys: Iterable[tuple[str, int]], state: State, more: dict[str, dt.datetime]
-) -> None:
-    parameters = [{"id": change_id, "number": step} for change_id, step in keys]
-    if parameters:
-        connection.execute(_BY_KEY.values(state=state, **more), parameters)
-
-
-_BY_KEY = JOURNAL.update().where(JOURNAL.c.change_id == sa.bindparam("id"), JOURNAL.c.step == sa.bindparam("number"))
+_KEY = (JOURNAL.c.change_id == sa.bindparam("id"), JOURNAL.c.step == sa.bindparam("number"))
+_BY_KEY = JOURNAL.update().where(*_KEY)
+_DROPPED = JOURNAL.delete().where(*_KEY)
+_INTENT = JOURNAL.insert()
+_SENT = _BY_KEY.values(state=State.SENT, sent_at=sa.bindparam("moment"))
+_DONE = (
+    JOURNAL.update()
+    .where(JOURNAL.c.change_id == sa.bindparam("id"), JOURNAL.c.state != State.DONE)
+    .values(state=State.DONE, ended_at=sa.bindparam("moment"), body=None, changes=None)
+)
 _ANSWERED = _BY_KEY.values(
     state=State.ANSWERED,
     target_uri=sa.bindparam("uri"),
@@ -99,14 +99,8 @@ def _end(
     now: dt.datetime,
     withheld: Set[str],
 ) -> None:
-    closed = [{"id": ending.change.change_id} for ending in endings if not ending.open]
-    if closed:
-        connection.execute(
-            JOURNAL.update()
-            .where(JOURNAL.c.change_id == sa.bindparam("id"), JOURNAL.c.state != State.DONE)
-            .values(state=State.DONE, ended_at=now, body=None, changes=None),
-            closed,
-        )
+    closed = [{"id": ending.change.change_id, "moment": now} for ending in endings if not ending.open]
+    execute_many(connection, _DONE, closed)
     links.settle(connection, job, endings, now)
     escrow.settle(connection, job, endings, now)
     activities.put(connection, [_activity(job, cycle_id, ending) for ending in endings], withheld)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from tasks.ledger.database import upsert
 from tasks.ledger.frames import LINK_COLUMNS, SKIP_COLUMNS, chunks, fetch
+from tasks.ledger.many import execute_many
 from tasks.ledger.records import Ending, Keep, Link
 from tasks.ledger.tables import LINKS, SKIPS
 
@@ -68,7 +69,7 @@ def put(connection: sa.Connection, job: str, rows: Sequence[Mapping[str, Any]]) 
 
 def _put(connection: sa.Connection, job: str, rows: Sequence[Mapping[str, Any]], keep: frozenset[str]) -> None:
     if rows:
-        connection.execute(upsert(connection, LINKS, keep=keep), [dict(row) for row in rows])
+        execute_many(connection, upsert(connection, LINKS, keep=keep), rows)
         forget_skips(connection, job, [row["source_id"] for row in rows])
 
 

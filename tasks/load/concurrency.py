@@ -20,6 +20,13 @@ _SMOOTH: Final = 0.2
 """Weight of one answer's verdict in the number of lanes."""
 
 
+_CAUTIOUS: Final = 16
+"""Lanes that may be open however little is known of the target."""
+_PROVEN: Final = 50
+"""Each lane beyond needs so many answers: what is under way when an unknown limit is met is refused, so that this
+bounds the share of all calls that are."""
+
+
 class Lanes:
     """Up to `most` lanes, of which as many are open as the latencies allow. Safe to use from several threads."""
 
@@ -27,6 +34,7 @@ class Lanes:
         self._most = most
         self._open = float(min(_FIRST, most))
         self._taken = 0
+        self._answers = 0
         self._recent = self._usual = 0.0
         self._free = threading.Condition()
 
@@ -52,6 +60,7 @@ class Lanes:
             self._free.notify(1 + max(0, int(self._open) - self._taken - 1))
 
     def _learn(self, seconds: float, busy: bool) -> None:
+        self._answers += 1
         self._recent = seconds if not self._recent else self._recent + _RECENT * (seconds - self._recent)
         lower = not self._usual or self._recent < self._usual
         self._usual = self._recent if lower else self._usual + _USUAL * (self._recent - self._usual)
@@ -60,4 +69,5 @@ class Lanes:
             # Lanes that nobody needs prove nothing.
             return
         wanted = self._open * gradient + self._open**0.5
-        self._open = max(1.0, min(float(self._most), self._open + _SMOOTH * (wanted - self._open)))
+        most = min(self._most, max(_CAUTIOUS, self._answers // _PROVEN))
+        self._open = max(1.0, min(float(most), self._open + _SMOOTH * (wanted - self._open)))

@@ -12,10 +12,10 @@ import datetime as dt
 import queue
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from tasks.connectors.replicon.errors import Failure, RepliconError, TryLaterError
 from tasks.connectors.replicon.users import RepliconUsers
@@ -24,6 +24,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Ending, Moves, State
 from tasks.load import outcome, policy
 from tasks.load.concurrency import Lanes
+from tasks.load.crew import Crew, News
 from tasks.load.pace import Pace
 from tasks.load.patience import Patience, Stop
 from tasks.load.prepare import Ready, SecondLook, make_ready
@@ -36,9 +37,11 @@ from tasks.model import Operation, Progress, QuarantineReason, silent
 
 READY_TOGETHER: Final = 20
 """How many operations are made ready in one go: few, so that the second look is fresh, and what Graph reads at once."""
-GATHERING: Final = 0.02
+GATHERING: Final = 0.1
 """Seconds for which news are gathered before they are recorded together."""
-READ_BACK_TOGETHER: Final = 200
+AHEAD: Final = 4
+"""How many requests for each worker are made ready, and handed over at most: enough for the time of gathering."""
+READ_BACK_TOGETHER: Final = 250
 """How many accounts are read back in one go; one bulk read holds them."""
 LISTENS_AFTER: Final = 0.2
 """Seconds after which the waiting caller can be struck by an exception that another thread raises in it."""
@@ -75,7 +78,7 @@ class Execution:
         self._accounts = accounts
         self._stop = stop
         self._sender = Sender(setting.target, setting.pace, Lanes(setting.workers), stop, setting.patience)
-        self._news: queue.SimpleQueue[tuple[Callable[[Any], None], Any]] = queue.SimpleQueue()
+        self._news: News = queue.SimpleQueue()
         self._moves = Moves()
         self._prepared: deque[Item] = deque()
         self._answered: list[Item] = []
@@ -119,27 +122,28 @@ class Execution:
     def _work(self) -> None:
         workers = self._setting.workers
         with (
-            ThreadPoolExecutor(workers, thread_name_prefix="send") as senders,
-            ThreadPoolExecutor(2, thread_name_prefix="read") as readers,
+            Crew(workers, "send", self._news) as senders,
+            Crew(2, "read", self._news) as readers,
+            Crew(2, "ready", self._news) as preparers,
         ):
             try:
-                while self._advance(senders, readers):
+                while self._advance(senders, readers, preparers):
                     self._take_news()
                 self._setting.pace.flush()
             except BaseException:
                 self._stop.order("the run failed")
                 raise
 
-    def _advance(self, senders: ThreadPoolExecutor, readers: ThreadPoolExecutor) -> bool:
+    def _advance(self, senders: Crew, readers: Crew, preparers: Crew) -> bool:
         """Record what is known, and start what can be started; tell whether anything is under way."""
         if self._stop.given:
             self._abandon()
         sending = self._next_to_send()
         self._record()
         for item in sending:
-            self._start(senders, partial(self._sender.send, item), partial(self._after_sending, item))
+            senders.start(partial(self._sender.send, item), partial(self._after_sending, item))
         self._start_readings(readers)
-        self._start_preparations(readers)
+        self._start_preparations(preparers)
         return bool(self._preparing or self._sending or self._reading or self._moves)
 
     def _take_news(self) -> None:
@@ -147,8 +151,8 @@ class Execution:
         news = []
         if self._preparing or self._sending or self._reading:
             news.append(self._news.get())
-        if self._sending > self._setting.workers:
-            # More waits to be sent than can be under way: nobody idles while news gather into one transaction.
+        if 2 * self._sending > AHEAD * self._setting.workers:
+            # Far more waits to be sent than can be under way: nobody idles while news gather into one transaction.
             time.sleep(GATHERING)
         while not self._news.empty():
             news.append(self._news.get())
@@ -169,7 +173,7 @@ class Execution:
     def _next_to_send(self) -> list[Item]:
         """Choose what is sent next: enough that no worker waits for the journal, and all of it marked before."""
         chosen = []
-        while self._prepared and self._sending < 2 * self._setting.workers and not self._stop.given:
+        while self._prepared and self._sending < AHEAD * self._setting.workers and not self._stop.given:
             item = self._prepared.popleft()
             assert item.request is not None
             if not item.resumed:
@@ -178,13 +182,10 @@ class Execution:
             chosen.append(item)
         return chosen
 
-    def _start_preparations(self, readers: ThreadPoolExecutor) -> None:
-        ahead = max(2 * READY_TOGETHER, 2 * self._setting.workers)
+    def _start_preparations(self, preparers: Crew) -> None:
+        ahead = max(2 * READY_TOGETHER, AHEAD * self._setting.workers)
         while (
-            self._schedule
-            and not self._stop.given
-            and self._preparing < 2
-            and len(self._prepared) + self._preparing * READY_TOGETHER < ahead
+            self._schedule and not self._stop.given and len(self._prepared) + self._preparing * READY_TOGETHER < ahead
         ):
             items = self._claimed_of(self._schedule.take(READY_TOGETHER))
             under_way = self._preparing or self._sending or self._reading or self._prepared or self._answered
@@ -197,15 +198,15 @@ class Execution:
                 if supervisor is not None:
                     item.refer(self._accounts.get(supervisor))
             self._preparing += 1
-            self._start(readers, partial(self._ready, items), partial(self._after_preparing, items))
+            preparers.start(partial(self._ready, items), partial(self._after_preparing, items))
 
-    def _start_readings(self, readers: ThreadPoolExecutor) -> None:
+    def _start_readings(self, readers: Crew) -> None:
         idle = not (self._sending or self._preparing or self._prepared or (self._schedule and not self._stop.given))
         late = time.monotonic() - self._oldest_answer > READ_BACK_AFTER
         while self._answered and (idle or late or len(self._answered) >= READ_BACK_TOGETHER):
             items, self._answered = self._answered[:READ_BACK_TOGETHER], self._answered[READ_BACK_TOGETHER:]
             self._reading += 1
-            self._start(readers, partial(self._read, items), partial(self._after_reading, items))
+            readers.start(partial(self._read, items), partial(self._after_reading, items))
 
     def _ready(self, items: Sequence[Item]) -> list[Ready]:
         return make_ready(items, self._setting.target, self._setting.second_look)
@@ -220,15 +221,6 @@ class Execution:
                 waits = error.kind is Failure.THROTTLED and time.monotonic() < gives_up and not self._stop.given
                 if not waits:
                     return [Finding(True, unread=str(error)) for _ in items]
-
-    def _start(self, pool: ThreadPoolExecutor, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Do `work` in another thread, and `then` with its result, or its exception, in this one."""
-
-        def tell(future: Future[Any]) -> None:
-            error = future.exception()
-            self._news.put((then, future.result() if error is None else error))
-
-        pool.submit(work).add_done_callback(tell)
 
     def _claimed_of(self, items: Sequence[Item]) -> list[Item]:
         """Claim the items' accounts for their people; end the items whose account is somebody else's."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import pandas as pd
+import pyarrow as pa
 
 from tasks.ledger.records import Change, Difference, Value
 from tasks.load.work import LOGIN_NAME, SUPERVISOR, Item
@@ -36,7 +37,7 @@ class Schedule:
         mapping_digest: str,
         schema: Mapping[str, TargetAttribute],
     ) -> None:
-        self._columns = {name: operations[name].tolist() for name in (*_FACTS, "account_digest", "reason")}
+        self._columns = {name: _listed(operations[name]) for name in (*_FACTS, "account_digest", "reason")}
         self._changes = Changes(operations["change_id"], changes, schema)
         self._mapping_digest = mapping_digest
         parents = _parents(operations)
@@ -114,9 +115,7 @@ class Schedule:
         return sorted([*self._ready, *waiting, *kept_back])
 
     def _item(self, row: int) -> Item:
-        facts: dict[str, Any] = {
-            name: None if pd.isna(values[row]) else values[row] for name, values in self._columns.items()
-        }
+        facts: dict[str, Any] = {name: values[row] for name, values in self._columns.items()}
         differences = self._changes.of(row)
         operation = Operation(facts.pop("operation"))
         facts["why"] = facts.pop("reason")
@@ -152,8 +151,7 @@ class Changes:
         order = np.argsort(row, kind="stable")
         order = order[row[order] >= 0]
         self._starts = np.searchsorted(row[order], np.arange(len(change_ids) + 1)).tolist()
-        frame = changes.iloc[order]
-        self._columns = [frame[name].tolist() for name in ("attribute", "before", "after")]
+        self._columns = [_listed(changes[name].iloc[order]) for name in ("attribute", "before", "after")]
 
     def of(self, place: int) -> tuple[Difference, ...]:
         """Give what the change at `place` writes."""
@@ -163,10 +161,14 @@ class Changes:
             for name, before, after in zip(*(column[part] for column in self._columns), strict=True)
         )
 
-    def _value(self, attribute: str, text: Any) -> Value:
-        if pd.isna(text):
-            return None
-        return orjson.loads(text) if attribute in self._lists else str(text)
+    def _value(self, attribute: str, text: str | None) -> Value:
+        return orjson.loads(text) if text is not None and attribute in self._lists else text
+
+
+def _listed(column: pd.Series) -> list[Any]:
+    """Give a column's values, nulls as None."""
+    values: list[Any] = pa.array(column.array).to_pylist()
+    return values
 
 
 def _parents(operations: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -109,6 +109,8 @@ def record_skipped(
 ) -> pd.DataFrame:
     """Record rows that are not carried out, unless they are `repeated`; give their outcomes."""
     news = rows[~_mask(rows["repeated"])].reset_index(drop=True)
+    if news.empty:
+        return _outcomes(rows, Status.SKIPPED, ledger)
     differences = Changes(news["change_id"], plan.changes, schema)
     skipped = _mask(news["decision"].eq(Decision.SKIP) | news["error_code"].eq(policy.IN_ESCROW))
     told = skipped & _mask(news["source_id"].notna())

@@ -58,8 +58,9 @@ def expected(item: Item) -> dict[str, Value]:
 def _differing(items: Sequence[Item], found: pd.DataFrame, target: RepliconUsers) -> dict[int, list[str]]:
     """Give, by the items' places, the attributes that differ; compared a column at a time."""
     wanted: dict[str, tuple[list[int], list[Value]]] = defaultdict(lambda: ([], []))
+    rows = found.index.get_indexer(pd.Index([item.target_uri for item in items], dtype=STRING))
     for place, item in enumerate(items):
-        if item.target_uri in found.index:
+        if rows[place] >= 0:
             for name, value in expected(item).items():
                 wanted[name][0].append(place)
                 wanted[name][1].append(value)
@@ -69,7 +70,7 @@ def _differing(items: Sequence[Item], found: pd.DataFrame, target: RepliconUsers
         if name not in found.columns or not described.readable:
             continue
         wished = target.canonical(name, pd.Series(values, dtype=STRINGS if described.multivalued else STRING))
-        had = found[name].reindex([items[place].target_uri for place in places]).reset_index(drop=True)
+        had = found[name].take(rows[places]).reset_index(drop=True)
         unequal = _keys(wished, described).ne(_keys(had, described)).tolist()
         for place, differs in zip(places, unequal, strict=True):
             if differs:

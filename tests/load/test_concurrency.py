@@ -26,6 +26,12 @@ def test_all_lanes_open_while_answers_stay_quick() -> None:
     assert lanes.open == 32
 
 
+def test_at_first_no_more_lanes_open_than_few_answers_can_prove() -> None:
+    lanes = Lanes(32)
+    used(lanes, 0.05, 20)
+    assert lanes.open == 16
+
+
 def test_lanes_close_when_answers_get_slow_and_open_again_afterwards() -> None:
     lanes = Lanes(32)
     used(lanes, 0.05, 200)
