@@ -1,9 +1,7 @@
 """One provisioning cycle: extract -> transform -> reconcile -> load -> report."""
 
 from pathlib import Path
-from typing import cast
 
-import pandas as pd
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -11,6 +9,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.approval import approved_plan
+from flows.cluster import stages_of
 from flows.cycle import (
     Cycle,
     Read,
@@ -31,13 +30,11 @@ from flows.progress import current
 from flows.progress_artifacts import progress_artifacts
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
-from tasks.load.task import load_task
 from tasks.model import CycleChoice, Plan
 from tasks.reconcile.task import reconcile_task
 from tasks.report.activity import without_values
 from tasks.report.cycle import Told
 from tasks.report.task import report_task
-from tasks.transform.task import transform_via_mapping_task
 
 
 @flow(name="provision")
@@ -46,6 +43,7 @@ def provision(
     cycle: CycleChoice = CycleChoice.AUTOMATIC,
     apply_first_plan: bool = False,
     plan_file: str = "",
+    scheduler: str = "",
 ) -> State[Told]:
     """Make Replicon agree with who is assigned in Microsoft Entra ID.
 
@@ -56,6 +54,8 @@ def provision(
             plans, so that a person sees the plan before anything is written. Switch this on to carry it out at once.
         plan_file: Path of a saved plan. Exactly that plan is carried out, with what was decided about it; it is
             refused when it no longer fits.
+        scheduler: Address of a Dask scheduler (tcp://HOST:PORT) whose workers share the work of this run, in place of
+            the one in the job file.
     """
     parts = open_parts(Path(job_file))
     job, mapping = parts.job, parts.mapping
@@ -64,6 +64,7 @@ def provision(
     with (
         parts.ledger,
         holding(parts, cycle, str(flow_run.id or "")) as held,
+        stages_of(parts, held.cycle_id, scheduler) as stages,
         progress_artifacts(job.name, current()) as progress,
     ):
         parts = allowed_once(parts)
@@ -72,7 +73,7 @@ def provision(
             job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
         )
         held = as_read(parts, held, extraction)
-        accounts = transform_via_mapping_task(
+        accounts = stages.transform(
             extraction.assignments,
             mapping,
             memory.now,
@@ -103,11 +104,7 @@ def provision(
         elif first_look is not None:
             plan = only_planned(plan, first_look)
         judge_quarantine(parts, plan)
-        # By its annotations a frame passes for a coroutine, which Prefect's tasks may give.
-        outcomes = cast(
-            pd.DataFrame,
-            load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
-        )
+        outcomes = stages.load(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress)
         facts = facts_of(parts, held, plan)
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))

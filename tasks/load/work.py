@@ -20,6 +20,8 @@ SUPERVISOR: Final = "Supervisor"
 """The attribute that refers to another account."""
 PENDING: Final = "source:"
 """Begins the value of a reference to an account that did not exist when the plan was made."""
+LOGIN_NAME: Final = "LoginName"
+"""The attribute that no two accounts have alike."""
 LOGIN_ENABLED: Final = "LoginEnabled"
 """The attribute that a disable takes away."""
 
