@@ -40,5 +40,5 @@ def check(connection: sa.Connection, part: Part) -> None:
     if row.token != part.token:
         raise LostLockError(
             f"Part {part.number} of the job {part.job} was given to {row.holder} at {row.taken_at:%H:%M:%S} UTC, "
-            "because this process seemed to be gone. It writes nothing further; the other one settles what is under way."
+            "because this process seemed to be gone. It writes nothing further; the other settles what is under way."
         )
