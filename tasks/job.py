@@ -308,7 +308,7 @@ class Cluster(_Section):
     )
     folder: Path
     people_per_part: int = Field(
-        default=20_000, ge=1, description="People in one part; a cycle that concerns no more than that uses no worker."
+        default=50_000, ge=1, description="People in one part; a cycle that concerns no more than that uses no worker."
     )
 
 

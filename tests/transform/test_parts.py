@@ -77,7 +77,7 @@ def test_parts_of_any_size_give_what_the_whole_gives(
 
 def test_parts_are_ranges_of_keys(tmp_path: Path) -> None:
     frame = people(*[{} for _ in range(7)]).iloc[::-1].reset_index(drop=True)
-    ids = [pd.read_parquet(part)["source_id"].tolist() for part in cut_people(frame, None, 3, tmp_path)]
+    ids = [pd.read_feather(part)["source_id"].tolist() for part in cut_people(frame, None, 3, tmp_path)]
     assert ids == [["id-0", "id-1", "id-2"], ["id-3", "id-4", "id-5"], ["id-6"]]
 
 
