@@ -16,6 +16,7 @@ from flows.cli_deploy import deploy_app
 from flows.cli_lifecycle import lifecycle_app
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
+from flows.cli_rehearse import rehearse
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.add_typer(mapping_app)
 app.add_typer(links_app)
 app.add_typer(lifecycle_app)
 app.add_typer(deploy_app)
+app.command()(rehearse)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 

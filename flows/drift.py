@@ -8,6 +8,7 @@ from typing import Final, cast
 
 import pandas as pd
 from prefect import flow
+from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
@@ -18,12 +19,13 @@ from rich.text import Text
 
 from flows.by_hand import by_hand, carry_out, facts_of_plan
 from flows.cycle import second_look
-from flows.history import activities_of_cycle
+from flows.history import activities_of_cycle, referred_names
 from flows.parts import Parts, open_parts
 from flows.plan import plan_cycle
 from flows.progress import bars, current
 from tasks.model import TARGET_COLUMNS, CycleChoice, Decision, ExitCode, Plan, Progress, Situation, silent
 from tasks.report.activity import without_values
+from tasks.report.artifacts import drift_markdown
 from tasks.report.cycle import Told
 from tasks.report.terminal import activity_report, plan_report
 
@@ -50,7 +52,14 @@ def drift(job_file: str) -> State[Told]:
     """
     parts = open_parts(Path(job_file))
     with parts.ledger, by_hand(parts, str(flow_run.id or "")) as held:
-        told = carry_out(parts, held, compare(parts, current()).plan, second_look(parts))
+        found = compare(parts, current())
+        told = carry_out(parts, held, found.plan, second_look(parts))
+        names = referred_names(parts.ledger, parts.job.name, found.plan.changes["after"])
+    create_markdown_artifact(
+        drift_markdown(without_values(found.plan, parts.mapping.redacted), found.orphans, told, names),
+        key=f"provisioning-drift-{parts.job.name}",
+        description=f"Drift: {told.verdict.sentence}",
+    )
     return Completed(message=told.verdict.sentence, data=told)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rich.console import Console
@@ -12,14 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from flows.showing import FAINT, Signs, print_notes, shortened, value_text, visible
+from flows.showing import FAINT, print_notes, value_text, visible
+from flows.steps import steps_table
 from tasks.model import ExitCode
-from tasks.transform.expressions.columns import Flow
-from tasks.transform.expressions.engine import REDACTED, Expression, Step, compile_expression
+from tasks.transform.expressions.engine import REDACTED, Expression, compile_expression
 from tasks.transform.expressions.errors import ExpressionError
-from tasks.transform.expressions.grammar import parse
-from tasks.transform.expressions.tree import Number
-from tasks.transform.expressions.tree import Text as Literal
 from tasks.transform.mapping import SELECT_UNIQUE
 from tasks.transform.source_attributes import KnownAttributes
 from tasks.transform.suggestions import did_you_mean
@@ -73,7 +70,7 @@ def show_trial(console: Console, expression: Expression, person: Person, given: 
     table.add_row("Result", _result(tried, hidden=expression.redacted and person.name is not None))
     console.print(table)
     console.print(Text("\nHow it came about", "bold"))
-    console.print(Padding(_steps_table(console, tried.steps), (0, 0, 0, 2)))
+    console.print(Padding(steps_table(console, tried.steps), (0, 0, 0, 2)))
     print_notes(console, list(_notes(expression, person, given)))
     return ExitCode.SOME_FAILED if tried.outcome is Outcome.ERROR else ExitCode.DONE
 
@@ -112,67 +109,6 @@ def _notes(expression: Expression, person: Person, given: Mapping[str, Value]) -
         yield f"{SELECT_UNIQUE}: Replicon is not asked here, so that no value counts as taken."
     if expression.redacted:
         yield f"Redact: the value flows to the account; logs and reports show {REDACTED}."
-
-
-@dataclasses.dataclass(frozen=True)
-class _Part:
-    """One part of the expression with its value, and the parts that it was made from."""
-
-    step: Step
-    inner: tuple[_Part, ...]
-
-
-def _tree(steps: Sequence[Step]) -> list[_Part]:
-    """Put steps, innermost first, under those that they are for."""
-    waiting: list[_Part] = []
-    for step in steps:
-        inner: list[_Part] = []
-        while waiting and waiting[-1].step.depth > step.depth:
-            inner.append(waiting.pop())
-        waiting.append(_Part(step, tuple(reversed(inner))))
-    return waiting
-
-
-def _steps_table(console: Console, steps: Sequence[Step]) -> Table:
-    """Lay the parts out as a tree, outermost first, each with its value beside it."""
-    signs = Signs.of(console)
-    left = console.width // 2
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, max_width=left)
-    table.add_column(overflow="fold")
-    for part, guide in _walk(_tree(steps), signs):
-        # However deep it is, half of the column is left for the part itself.
-        guide = guide if len(guide) <= left // 2 else guide[-(left // 2) :]
-        text = shortened(part.step.text, left - len(guide), signs)
-        table.add_row(Text.assemble((guide, FAINT), text), _outcome(part))
-    return table
-
-
-def _walk(parts: Sequence[_Part], signs: Signs) -> Iterator[tuple[_Part, str]]:
-    """Give every part after what it is for, with its place in the tree drawn; literals explain themselves."""
-    pending = [(part, "", "") for part in reversed(parts)]
-    while pending:
-        part, guide, stem = pending.pop()
-        yield part, guide
-        inner = [one for one in part.inner if not isinstance(parse(one.step.text), Literal | Number)]
-        for place, one in enumerate(reversed(inner)):
-            branch, below = (signs.last, " " * len(signs.stem)) if place == 0 else (signs.branch, signs.stem)
-            pending.append((one, stem + branch, stem + below))
-
-
-def _outcome(part: _Part) -> Text:
-    step = part.step
-    match step.flow:
-        case Flow.ERROR if any(one.step.flow is Flow.ERROR for one in part.inner):
-            return Text("error, from below", "red")
-        case Flow.ERROR:
-            return Text.assemble(("error", "bold red"), f"  {visible(step.error or '')}")
-        case Flow.IGNORE_ATTRIBUTE:
-            return Text(Outcome.IGNORE_ATTRIBUTE.value, "bold yellow")
-        case Flow.IGNORE_OBJECT:
-            return Text(Outcome.IGNORE_OBJECT.value, "bold yellow")
-        case _:
-            return Text(REDACTED, FAINT) if step.value == REDACTED else value_text(step.value)
 
 
 def _mark(console: Console, text: str, error: ExpressionError) -> None:

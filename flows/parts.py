@@ -18,7 +18,7 @@ from tasks.connectors.replicon.users import RepliconUsers
 from tasks.job import Job, SecretReference, load_job
 from tasks.ledger.ledger import Ledger
 from tasks.model import STRING
-from tasks.reconcile.protection import read_for
+from tasks.reconcile import protection, supervision
 from tasks.transform.mapping import AttributeMapping
 from tasks.transform.schema import load_mapping
 from tasks.transform.schema_model import FlowAction
@@ -74,10 +74,11 @@ def open_mapping(job: Job) -> AttributeMapping:
 
 
 def open_target(job: Job, mapping: AttributeMapping) -> RepliconUsers:
-    """Give the accounts of the job's Replicon tenant, with what the mapping writes and what the guards judge by."""
+    """Give the accounts of the job's Replicon tenant, with what the mapping writes and what plans are judged by."""
     # Look-ups go on beside the writers.
     client = RepliconClient(job.target, connections=job.load.workers + 8)
-    return RepliconUsers(client, frozenset(mapping.by_name) | read_for(job.guards))
+    read = protection.read_for(job.guards) | supervision.read_for(job.target)
+    return RepliconUsers(client, frozenset(mapping.by_name) | read)
 
 
 def taken_in(target: RepliconUsers) -> Callable[[str, pa.Array], pa.Array]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from rich.console import Console
 
 from flows.approval import keep_plan, say_what_next
 from flows.by_hand import facts_of_plan
-from flows.cycle import remember
+from flows.cycle import Memory, remember
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import bars, current
 from tasks.extract.assignments import extract_assignments
-from tasks.model import CycleChoice, CycleKind, ExitCode, Plan, Progress, silent
+from tasks.model import Accounts, CycleChoice, CycleKind, ExitCode, Manifest, Plan, Progress, silent
 from tasks.reconcile.grace import still_leaving
 from tasks.reconcile.plan import make_plan
 from tasks.report.activity import without_values
@@ -24,11 +25,25 @@ NO_CYCLE = "plan only"
 """What stands for the cycle's id in a plan that belongs to none."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """A plan, and what it was made from."""
+
+    memory: Memory
+    accounts: Accounts
+    plan: Plan
+
+
 def plan_cycle(parts: Parts, choice: CycleChoice = CycleChoice.AUTOMATIC, progress: Progress = silent) -> Plan:
     """Plan the job's next cycle from both ends as they are now; nothing is written anywhere.
 
     Raises what the ends raise, and `HeldError` when an incremental cycle has no watermark.
     """
+    return planned_cycle(parts, choice, progress).plan
+
+
+def planned_cycle(parts: Parts, choice: CycleChoice, progress: Progress = silent) -> Planned:
+    """Plan as `plan_cycle` does, and give what the plan was made from too."""
     memory = remember(parts, choice)
     extraction = extract_assignments(
         parts.directory, parts.mapping.source_attributes, parts.job.scope, memory.known, progress, memory.since
@@ -42,6 +57,14 @@ def plan_cycle(parts: Parts, choice: CycleChoice = CycleChoice.AUTOMATIC, progre
         linked=memory.known,
         progress=progress,
     )
+    kind = CycleKind.INITIAL if extraction.whole else memory.kind
+    return Planned(memory, accounts, made(parts, memory, accounts, kind, extraction.manifest, progress))
+
+
+def made(
+    parts: Parts, memory: Memory, accounts: Accounts, kind: CycleKind, manifest: Manifest, progress: Progress = silent
+) -> Plan:
+    """Make the plan of `accounts` from what `memory` says of earlier cycles; it belongs to no cycle."""
     return make_plan(
         accounts,
         parts.mapping.matching,
@@ -50,8 +73,8 @@ def plan_cycle(parts: Parts, choice: CycleChoice = CycleChoice.AUTOMATIC, progre
         parts.target,
         parts.job,
         cycle_id=NO_CYCLE,
-        kind=CycleKind.INITIAL if extraction.whole else memory.kind,
-        manifest=extraction.manifest,
+        kind=kind,
+        manifest=manifest,
         now=memory.now,
         last_complete=memory.last_complete,
         leaving=still_leaving(accounts, memory.links, memory.leaving, memory.now),

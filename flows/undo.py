@@ -46,7 +46,7 @@ def undo(job_file: str, cycle_id: str = "", delete_created: bool = False, plan_f
         with by_hand(parts, str(flow_run.id or ""), though_off=True) as held:
             plan = planned(parts, taken_back, delete_created or (approved is not None and approved.deletes))
             plan = plan if approved is None else approved.carried_out(parts, plan)
-            told = carry_out(parts, held, plan, _meant)
+            told = carry_out(parts, held, plan, meant)
     return Completed(message=told.verdict.sentence, data=told)
 
 
@@ -93,7 +93,7 @@ def run_undo(
     return told.verdict.exit_code
 
 
-def _meant(source_ids: Sequence[str]) -> pd.DataFrame:
+def meant(source_ids: Sequence[str]) -> pd.DataFrame:
     """Be the second look of an undo: whoever asked for it means the removals, whatever the source says."""
     count = len(source_ids)
     return pd.DataFrame(

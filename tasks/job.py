@@ -177,6 +177,11 @@ class RepliconTarget(_Section):
     company_key: str = Field(min_length=1)
     sign_in: PasswordSignIn | TokenSignIn
     discovery_url: Url = "https://global.replicon.com"
+    supervisor_permission_set: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Permission set that linked accounts are given when somebody is to report to them.",
+    )
 
     @field_validator("sign_in", mode="before")
     @classmethod
@@ -355,6 +360,16 @@ class Job(_Section):
                 "scope; keep one of the two"
             )
         return {**data, "situations": {**situations, Situation.OUT_OF_SCOPE.value: SituationAction.SKIP.value}}
+
+    @model_validator(mode="after")
+    def _may_be_given(self) -> Self:
+        name = self.target.supervisor_permission_set
+        if name is not None and name.lower() in {one.lower() for one in self.guards.protected_permission_sets}:
+            raise ValueError(
+                f"target.supervisor_permission_set {name!r} is among guards.protected_permission_sets, which are never "
+                "given; take it out of one of the two"
+            )
+        return self
 
     @field_validator("situations")
     @classmethod

@@ -80,11 +80,13 @@ class PermissionSet:
     number: int
     name: str
     policy: str
+    own_uri: str | None = None
+    """The set's URI where it is not made from the number."""
 
     @functools.cached_property
     def uri(self) -> str:
         """The set's URI."""
-        return f"{TENANT_URI}:permission-set:{self.number}"
+        return self.own_uri or f"{TENANT_URI}:permission-set:{self.number}"
 
     @functools.cached_property
     def policy_uri(self) -> str:
@@ -198,10 +200,16 @@ class Catalog:
             if group.parent == above:
                 return group
         guid = uuid.uuid5(_NAMESPACE, f"{kind.uri_type}/{above}/{name.lower()}")
-        group = Group(len(self.groups), kind, f"{TENANT_URI}:{kind.uri_type}:{guid}", name, above, enabled)
+        return self._keep(Group(len(self.groups), kind, f"{TENANT_URI}:{kind.uri_type}:{guid}", name, above, enabled))
+
+    def copy_group(self, kind: GroupKind, uri: str, name: str) -> Group:
+        """Take over a group of another tenant with its URI, below no other."""
+        return self._keep(Group(len(self.groups), kind, uri, name))
+
+    def _keep(self, group: Group) -> Group:
         self.groups.append(group)
         self._groups_by_uri[group.uri] = group
-        self._groups_by_name.setdefault((kind, name.lower()), []).append(group)
+        self._groups_by_name.setdefault((group.kind, group.name.lower()), []).append(group)
         return group
 
     def groups_of(self, kind: GroupKind) -> list[Group]:
@@ -249,12 +257,12 @@ class Catalog:
             path.insert(0, self.groups[path[0].parent])
         return path
 
-    def add_permission_set(self, name: str, policy: str) -> PermissionSet:
-        """Make a permission set; one of the same name is given back instead."""
+    def add_permission_set(self, name: str, policy: str, uri: str | None = None) -> PermissionSet:
+        """Make a permission set, with a URI of its own if given; one of the same name is given back instead."""
         known = self._sets.get(name.lower())
         if known is not None:
             return known
-        made = PermissionSet(len(self.permission_sets), name, policy)
+        made = PermissionSet(len(self.permission_sets), name, policy, uri)
         self.permission_sets.append(made)
         self._sets[name.lower()] = self._sets[made.uri] = made
         return made

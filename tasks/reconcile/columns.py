@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -117,6 +117,15 @@ def gained(before: pa.Array, after: pa.Array) -> pa.Array:
         return "\n".join(sorted(has - had))
 
     return _by_distinct(pc.binary_join_element_wise(pc.fill_null(before, ""), pc.fill_null(after, ""), _UNIT), gain)
+
+
+def holding(lists: pa.Array, names: Iterable[str]) -> Mask:
+    """Mark the lists that hold one of `names`, letter case aside."""
+    folded = pa.array(sorted({name.lower() for name in names if name}), pa.string())
+    held = pc.is_in(pc.utf8_lower(pc.list_flatten(lists)), value_set=folded)
+    marked = np.zeros(len(lists), bool)
+    marked[pc.list_parent_indices(lists).filter(held).to_numpy()] = True
+    return marked
 
 
 def joined(*parts: Any) -> pa.Array:

@@ -34,7 +34,7 @@ from tasks.model import (
     empty_frame,
     silent,
 )
-from tasks.reconcile import grace, guards, protection
+from tasks.reconcile import grace, guards, protection, supervision
 from tasks.reconcile.columns import Places, array_of, mask_of, new_ids, nulls, places_of, series_of, table_of, take
 from tasks.reconcile.digest import spell
 from tasks.reconcile.findings import SKIPPED, Findings, findings
@@ -76,12 +76,15 @@ def make_plan(
     matched account without a difference, a person compared and found equal, a leaver whose login was taken already).
     Rows are in the order in which most references can be written at once, else by source id.
     """
+    accounts = supervision.wished(accounts, job.target.supervisor_permission_set)
     gathered = gather(accounts, matching, links, target, job, kind, progress)
     history = history or History()
     found = _allowed(_overridden(findings(gathered, target.canonical, job), job), job)
     if job.guards.grace_days:
         found = _graced(found, gathered, leaving, job, now)
     operations, changes = _frames(_told_once(found, skips, gathered), gathered, history)
+    granting = supervision.Granting(job, links, target, kind, manifest, history)
+    operations, changes = supervision.granted(operations, changes, granting)
     evidence = guards.Evidence(
         kind,
         manifest,

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from tasks.job import Guards
 from tasks.model import REMOVALS, STRING, Decision
-from tasks.reconcile.columns import Mask, array_of, gained, mask_of
+from tasks.reconcile.columns import Mask, array_of, gained, holding, mask_of
 from tasks.reconcile.risks import LOGIN_NAME, PERMISSION_SETS
 from tasks.reconcile.target import Identity
 
@@ -49,7 +49,7 @@ def shielded(accounts: pd.DataFrame, guards: Guards) -> pa.Array:
         if guards.protected_groups and name in accounts.columns:
             marked |= mask_of(accounts[name].str.lower().isin(_folded(guards.protected_groups)))
     if guards.protected_permission_sets and PERMISSION_SETS in accounts.columns:
-        marked |= _holding(array_of(accounts[PERMISSION_SETS]), guards.protected_permission_sets)
+        marked |= holding(array_of(accounts[PERMISSION_SETS]), guards.protected_permission_sets)
     return array_of(accounts["target_uri"]).filter(pa.array(marked))
 
 
@@ -82,13 +82,6 @@ def overreaching(operations: pd.DataFrame, changes: pd.DataFrame, guards: Guards
         some["change_id"][bad.take(coded.indices).to_numpy(zero_copy_only=False)] if len(some) else some["change_id"]
     )
     return mask_of(operations["change_id"].isin(guilty)) & mask_of(operations["decision"].eq(Decision.GO.value))
-
-
-def _holding(lists: pa.Array, names: Iterable[str]) -> Mask:
-    held = pc.is_in(pc.utf8_lower(pc.list_flatten(lists)), value_set=pa.array(sorted(_folded(names)), pa.string()))
-    marked = np.zeros(len(lists), bool)
-    marked[pc.list_parent_indices(lists).filter(held).to_numpy()] = True
-    return marked
 
 
 def _folded(names: Iterable[str]) -> set[str]:

@@ -116,7 +116,7 @@ def undo_plan(undoing: Undoing, target: TargetReader, *, cycle_id: str, now: dt.
 def _written(done: pd.DataFrame, target: TargetReader) -> pd.DataFrame:
     """Give one row an attribute that the cycle wrote: `row` in `done`, `attribute`, `before`, `after` as plans show.
 
-    `hidden` marks values that the activities do not show.
+    `hidden` marks values that the activities do not show, or that nobody knows.
     """
     lists = {name for name, attribute in target.schema.items() if attribute.multivalued}
 
@@ -133,7 +133,12 @@ def _written(done: pd.DataFrame, target: TargetReader) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(entries, columns=["row", "attribute", "before", "after"])
     frame = frame.astype({"row": "int64", "attribute": STRING, "before": STRING, "after": STRING})
-    return frame.assign(hidden=mask_of(frame["before"].eq(REDACTED)) | mask_of(frame["after"].eq(REDACTED)))
+    hidden = mask_of(frame["before"].eq(REDACTED)) | mask_of(frame["after"].eq(REDACTED))
+    # What Replicon does not give back was there before without our knowing, unless the account is new.
+    blind = [name for name, attribute in target.schema.items() if not attribute.readable]
+    made = mask_of(done["operation"].eq(Operation.CREATE.value))[frame["row"].to_numpy()]
+    hidden |= mask_of(frame["attribute"].isin(blind)) & mask_of(frame["before"].isna()) & ~made
+    return frame.assign(hidden=hidden)
 
 
 def _present(written: pd.DataFrame, done: pd.DataFrame, accounts: pd.DataFrame, target: TargetReader) -> pd.Series:
@@ -186,7 +191,7 @@ def _rows(done: pd.DataFrame, written: pd.DataFrame, undoing: Undoing, accounts:
         Operation.UPDATE.value,
     )
     since = "Changed since and left alone: " + moved + "."
-    unknown = (" Left alone, because the values were not recorded: " + hidden + ".").fillna("")
+    unknown = (" Left alone, because what stood there before is not known: " + hidden + ".").fillna("")
     back = pd.Series(np.where(made, "Created by that cycle.", "Put back as it was before that cycle."), dtype=STRING)
     held = made & mask_of(moved.notna())
     cases: list[tuple[Mask, Decision, str | None, pd.Series | str]] = [

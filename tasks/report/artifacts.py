@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from tasks.model import Decision, Plan
+from tasks.model import Decision, Plan, Situation
 from tasks.report.activity import Group, account_names, activities_of, changes_in, counts_of, groups_of, shown_value
 from tasks.report.cycle import Told
 from tasks.report.remedies import remedy_of
@@ -93,6 +93,62 @@ def plan_markdown(plan: Plan, see: str = "", known: Mapping[str, str] | None = N
         f"Plan `{plan.plan_id}`, made {plan.created_at:%d %b %Y, %H:%M} UTC",
     ]
     return _bounded(parts)
+
+
+def drift_markdown(plan: Plan, orphans: pd.DataFrame, told: Told, known: Mapping[str, str] | None = None) -> str:
+    """Give what a full compare found: drift attribute by attribute, dead links, and accounts of nobody; bounded.
+
+    `plan` has the drifted accounts and the dead links only, `orphans` is `TARGET_COLUMNS`; `told` is how it ended.
+    """
+    activities = activities_of(plan)
+    names = account_names(activities, known)
+    drifted = activities["situation"].eq(Situation.DRIFTED.value)
+    counted = (
+        f"{int(drifted.sum()):,} accounts were changed outside provisioning, {int((~drifted).sum()):,} linked accounts "
+        f"are gone, {len(orphans):,} accounts are linked to nobody."
+    )
+    parts = [
+        f"## Drift of {plan.job}",
+        f"**{told.verdict.sentence[:1].upper()}{told.verdict.sentence[1:]}**",
+        counted,
+        *(f"> {_flat(reason)}" for reason in plan.verdict.reasons),
+        *_drift_table(activities[drifted], names),
+        *_listing("Gone from Replicon", activities[~drifted], names),
+        *_orphans(orphans),
+        *([f"Everything: `{told.facts.see}`"] if told.facts.see else []),
+    ]
+    return _bounded(parts)
+
+
+def _drift_table(drifted: pd.DataFrame, names: Mapping[str, str]) -> list[str]:
+    """Give a row for each attribute that was changed outside, with what becomes of it."""
+    rows = [
+        (row["source_name"], one["attribute"], *_sides(one, names), "put back")
+        for row in _records(drifted.head(_LISTED))
+        for one in changes_in(row["changes"])
+    ]
+    rows += [
+        (row["source_name"], "", "", "", _cell(row["reason"]))
+        for row in _records(drifted.head(_LISTED))
+        if not changes_in(row["changes"]) or "left so" in str(row["reason"])
+    ]
+    more = [f"and {len(drifted) - _LISTED:,} more accounts"] if len(drifted) > _LISTED else []
+    head = ("Person", "Attribute", "In Replicon", "By the mapping", "Then")
+    return ["### Changed outside provisioning", _table(head, rows), *more] if rows else []
+
+
+def _sides(change: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, str]:
+    """Show what an attribute had before and has after."""
+    return shown_value(change["before"], names), shown_value(change["after"], names)
+
+
+def _orphans(orphans: pd.DataFrame) -> list[str]:
+    """List the first accounts of nobody."""
+    if orphans.empty:
+        return []
+    rows = [(row["target_name"], row["target_uri"]) for row in _records(orphans.head(_LISTED))]
+    more = [f"and {len(orphans) - _LISTED:,} more"] if len(orphans) > _LISTED else []
+    return ["### Linked to nobody, and never touched", _table(("Login", "Account"), rows), *more]
 
 
 def _top_errors(activities: pd.DataFrame) -> list[str]:

@@ -237,6 +237,15 @@ class CompiledFilter:
         return Judgement(passes, pc.if_else(passes, pa.scalar(None, pa.string()), joined), error)
 
 
+def explain_filter(scope: CompiledFilter, columns: Mapping[str, pa.Array]) -> list[list[tuple[CompiledClause, bool]]]:
+    """Give every clause with whether the one person of `columns` satisfies it, group by group."""
+    none = pa.nulls(1, pa.string())
+    return [
+        [(clause, bool(clause.judge(columns.get(clause.attribute, none))[0][0].as_py())) for clause in group]
+        for group in scope.groups
+    ]
+
+
 def compile_filter(groups: Sequence[FilterGroup], known: KnownAttributes, report: Report) -> CompiledFilter:
     """Make a filter of the groups of a schema; every problem goes to `report`, and the clause it is in is left out."""
     compiled = []

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from deployments.sandbox.sandbox import Sandbox
+from flows.explain_on_demand import explain
 from tests.flows.actual import accounts
 from tests.flows.conftest import Ended, Sandboxes
 from tests.flows.running import ledger_of, run_cycle, writes
@@ -53,3 +57,44 @@ def test_who_is_not_assigned_is_told_so(sandbox: Sandbox, command: Command, tmp_
 def test_an_unknown_name_is_refused(sandbox: Sandbox, command: Command, tmp_path: Path) -> None:
     refused = command("explain", sandbox.job_file(tmp_path), "nobody@northwind.example")
     assert (refused.code, "Nobody goes by" in refused.err) == (2, True)
+
+
+def test_every_expression_is_taken_apart(sandbox: Sandbox, command: Command, tmp_path: Path) -> None:
+    told = command("explain", sandbox.job_file(tmp_path), ANN)
+    lines = [line.strip() for line in told.out.splitlines()]
+    whole = "Coalesce([mail], [userPrincipalName])"
+    place = next(number for number, line in enumerate(lines) if line.startswith(whole))
+    assert f'"{ANN}"' in lines[place]
+    assert lines[place + 1].startswith(("├─ [mail]", "└─ [mail]")), told.out
+    assert any(line.startswith("└─ [appRoleAssignments]") and "Replicon.User" in line for line in lines), told.out
+
+
+def test_the_clause_that_decides_is_named_with_what_the_person_has(
+    sandbox: Sandbox, command: Command, tmp_path: Path
+) -> None:
+    mapping = (Path(__file__).parents[2] / "deployments" / "mappings" / "replicon.yaml").read_text(encoding="utf-8")
+    document = yaml.safe_load(mapping)
+    users = document["synchronizationRules"][0]["objectMappings"][0]
+    clauses = [
+        {"sourceOperandName": "surname", "operatorName": "EQUALS", "targetOperand": {"values": ["Doe"]}},
+        {"sourceOperandName": "givenName", "operatorName": "EQUALS", "targetOperand": {"values": ["Zoe"]}},
+    ]
+    users["scope"] = {"groups": [{"name": "Zoes", "clauses": clauses}]}
+    file = tmp_path / "scoped.yaml"
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    told = command("explain", sandbox.job_file(tmp_path, mapping=str(file)), ANN)
+    assert "Scoping filter, Zoes" in told.out, told.out + told.err
+    held = {line.split("EQUALS")[0].strip(): line for line in told.out.splitlines() if " has " in line}
+    assert ("does not hold" in held["givenName"], '"Ann"' in held["givenName"]) == (True, True)
+    assert ("does not hold" in held["surname"], " holds " in held["surname"]) == (False, True)
+
+
+def test_the_flow_leaves_the_same_as_an_artifact_and_writes_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    job, before = sandbox.job_file(tmp_path, name="told"), writes(sandbox)
+    assert explain(str(job), ANN) in {"create", "update"}
+    with get_client(sync_client=True) as client:
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["provisioning-explanation-told"]))
+        [artifact] = client.read_artifacts(artifact_filter=wanted)
+    assert "[userPrincipalName]" in str(artifact.data)
+    assert "5. What would happen now" in str(artifact.data)
+    assert writes(sandbox) == before

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from deployments.sandbox.sandbox import Sandbox
+from flows.drift import drift
 from tests.flows.actual import accounts
 from tests.flows.conftest import Ended, Sandboxes
 from tests.flows.running import ledger_of, run_cycle, writes
@@ -121,6 +125,42 @@ def test_drift_is_shown_then_put_back_and_orphans_are_listed_and_never_touched(
         name: values for name, values in before.items() if name != login
     }
     assert command("drift", company.job).code == 0
+
+
+def artifact_of(key: str) -> str:
+    """Give the latest artifact under a key."""
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+    return str(max(found, key=lambda one: str(one.created)).data)
+
+
+def test_what_a_full_compare_found_is_an_artifact_of_its_run(company: Company) -> None:
+    login = drift_somebody(company)
+    drift(str(company.job))
+    shown = artifact_of("provisioning-drift-sandbox")
+    assert "1 accounts were changed outside provisioning, 0 linked accounts are gone" in shown
+    assert re.search(r"\| FirstName \| Else \| \S.* \| put back \|", shown), shown
+    assert "### Linked to nobody, and never touched" in shown
+    assert shown.count("| integration") == 2
+    assert login in shown
+
+
+def test_what_the_job_adopts_stays_and_is_told(company: Company) -> None:
+    login = drift_somebody(company)
+    job = company.sandbox.job_file(company.job.parent, drift={"attributes": {"FirstName": "adopt"}})
+    drift(str(job))
+    assert accounts(company.sandbox)[login]["firstName"] == "Else"
+    assert "left so, as the job says" in artifact_of("provisioning-drift-sandbox")
+
+
+def test_an_account_that_is_gone_is_made_again(company: Company, command: Command) -> None:
+    login = drift_somebody(company)
+    state = company.sandbox.replicon
+    company.sandbox.run(lambda: state.put(state.by_login(login), None))
+    assert command("drift", company.job).code in {1, 4}
+    drift(str(company.job))
+    assert login in accounts(company.sandbox)
+    assert "### Gone from Replicon: 1" in artifact_of("provisioning-drift-sandbox")
 
 
 def test_a_cycle_of_changes_only_does_not_see_drift(company: Company) -> None:

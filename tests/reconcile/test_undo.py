@@ -148,7 +148,7 @@ def test_values_that_the_activities_hide_are_left_alone_and_named() -> None:
     links = frame(list(world.links.values()), LINK_COLUMNS)
     back = undo_plan(Undoing("c", activities, links, job(), History()), world.target, cycle_id="d", now=NOW)
     assert changes_of(back, "ann") == {"FirstName": ("B", "A")}
-    assert "the values were not recorded: EmployeeId." in rows_of(back)["ann"]["reason"]
+    assert "what stood there before is not known: EmployeeId." in rows_of(back)["ann"]["reason"]
 
 
 def test_a_created_account_that_is_in_use_since_is_held() -> None:
@@ -200,3 +200,19 @@ def managed(account: dict[str, Value]) -> dict[str, Value]:
     """Give what an undo can put back: what the target gives back, sets as sets, nothing as nothing."""
     shown = {name: value for name, value in account.items() if name != "SsoName"}
     return {name: (sorted(value) or None) if isinstance(value, list) else value for name, value in shown.items()}
+
+
+def test_a_name_that_cannot_be_read_is_named_and_left_where_nobody_knows_what_stood_there() -> None:
+    world = World()
+    world.target.add(LoginName="ann@acme.test", FirstName="An")
+    plan = world.run([person("ann", FirstName="Ann", SsoName="ann")])
+    back = undone(world, plan)
+    assert changes_of(back, "ann") == {"FirstName": ("Ann", "An")}
+    assert "what stood there before is not known: SsoName." in rows_of(back)["ann"]["reason"]
+
+
+def test_a_name_that_cannot_be_read_is_put_back_once_it_was_written_before() -> None:
+    world = World()
+    world.run([person("ann", SsoName="ann")])
+    plan = world.run([person("ann", SsoName="anna")])
+    assert changes_of(undone(world, plan), "ann") == {"SsoName": ("anna", "ann")}

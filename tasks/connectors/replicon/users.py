@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.connectors.replicon.attributes import CUSTOM_FIELD, Binding, binding, in_table_order
-from tasks.connectors.replicon.catalogue import Catalogue, Listing
+from tasks.connectors.replicon.catalogue import Catalogue, Entry, Listing
 from tasks.connectors.replicon.client import RepliconClient
 from tasks.connectors.replicon.errors import Failure, Fault, RepliconError, error_of
 from tasks.connectors.replicon.reading import LOOKUPS, AccountReader
@@ -108,6 +108,13 @@ class RepliconUsers:
             rows = [row and sorted({names[text] for text in row}) for row in column.to_pylist()]
             given = pa.array(rows, column.type)
         return pd.Series(pd.array(given, dtype=values.dtype), index=values.index, name=values.name)
+
+    def offered(self) -> Mapping[Listing, Sequence[Entry]]:
+        """Give what the tenant offers of everything that the attributes refer to, and its permission sets."""
+        lists = {Listing.PERMISSION_SET, *self._listings()} - {Listing.TIME_ZONE}
+        if any(entry.name.startswith(CUSTOM_FIELD) for entry in self._mapped):
+            lists.add(Listing.CUSTOM_FIELD)
+        return {one: tuple(self._catalogue.index(one).by_uri.values()) for one in Listing if one in lists}
 
     def prepare(
         self,
