@@ -68,7 +68,8 @@ class DaskCluster:
         self._workers.remove(process)
 
     def _worker(self) -> subprocess.Popen[bytes]:
-        return self._started("worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(self._folder))
+        ready = ("--nthreads", "1", "--no-nanny", "--preload", "flows.cluster_work")
+        return self._started("worker", *ready, "--local-directory", str(self._folder))
 
     def _started(self, role: str, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.dask_{role}", "--scheduler-file", str(self._file)]
