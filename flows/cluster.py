@@ -75,7 +75,7 @@ def stages_of(parts: Parts, cycle_id: str, scheduler: str = "") -> Iterator[Stag
 @contextlib.contextmanager
 def _folder(cluster: Cluster, job: Job, cycle_id: str) -> Iterator[Path]:
     """Give a folder for a cycle's parts, for nobody but this user; none of an earlier cycle is left beside it."""
-    home = cluster.folder / job.name
+    home = cluster.folder / f"parts-of-{job.name}"
     shutil.rmtree(home, ignore_errors=True)
     folder = home / cycle_id
     try:
@@ -108,6 +108,8 @@ class _Workers:
         All are waited for even if one fails. An exception that strikes the waiting caller, such as a cancellation,
         orders those at work in `folder` to stop; they are waited for before it passes on.
         """
+        if not calls:
+            return []
         runner = self._runner = self._runner or self._connect()
         futures = [runner.submit(task, call) for call in calls]
         try:
@@ -134,7 +136,7 @@ class _Workers:
         )
         try:
             workers = runner.client.scheduler_info()["workers"]
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise UnreachableError(
                 f"No Dask scheduler answers at {self._address} ({type(error).__name__}). Start it with `dask "
                 "scheduler`, or correct `cluster.scheduler`."
@@ -211,18 +213,16 @@ class _Divided:
                 stop=stop,
             )
 
-        outcomes = []
+        first: pd.DataFrame | None = None
         try:
-            outcomes.append(here(cut.first))
+            first = here(cut.first)
         finally:
-            # Stopped, or cancelled: what its turn did not come for is told all the same, and nothing is sent.
-            if not outcomes or outcomes[0]["error_code"].eq(NOT_ATTEMPTED).any():
-                stop = threading.Event()
-                stop.set()
-                outcomes += [here(part, stop) for part in cut.rest]
-        if len(outcomes) == 1:
-            outcomes += self._handed_out(cut.rest, len(cut.first.operations), total, progress)
-        return conform(pd.concat(outcomes, ignore_index=True), OUTCOME_COLUMNS, "outcomes")
+            # Cancelled, or stopped for a reason of its own: what its turn did not come for is told all the same.
+            stopped = first is None or bool(first["error_code"].eq(NOT_ATTEMPTED).any())
+            rest = [here(part, _stopped()) for part in cut.rest] if stopped else []
+        if not stopped:
+            rest = self._handed_out(cut.rest, len(cut.first.operations), total, progress)
+        return conform(pd.concat([first, *rest], ignore_index=True), OUTCOME_COLUMNS, "outcomes")
 
     def _handed_out(self, rest: Sequence[Plan], before: int, total: int, progress: Progress) -> list[pd.DataFrame]:
         """Have the workers carry out plans; give the outcomes."""
@@ -234,6 +234,13 @@ class _Divided:
         counts = [before + sum(len(part.operations) for part in rest[:done]) for done in range(len(rest) + 1)]
         made = self.workers.do(load_part_task, calls, lambda done: progress("load", counts[done], total), self.folder)
         return [pd.read_parquet(file, dtype_backend="pyarrow") for file in made]
+
+
+def _stopped() -> threading.Event:
+    """Give an order to stop that has been given: nothing is sent."""
+    order = threading.Event()
+    order.set()
+    return order
 
 
 def _load_here(*arguments: Any, **more: Any) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from tasks.model import BadInputError, CycleKind, ExitCode, UnreachableError
 from tests.flows.actual import differences, keeps, truth_of
 from tests.flows.cluster import DaskCluster
 from tests.flows.conftest import Sandboxes
-from tests.flows.running import ledger_of, run_cycle, writes
+from tests.flows.running import ledger_of, run_cycle
 
 pytestmark = pytest.mark.postgres
 on_postgresql = pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
@@ -72,7 +72,7 @@ def completed_tasks() -> set[str]:
 def test_cycles_on_a_cluster_make_replicon_what_it_must_be(
     sandboxes: Sandboxes, tmp_path: Path, ledger_url: str, cluster: DaskCluster
 ) -> None:
-    sandbox = sandboxes(users=150, seed=5, existing=0.2, orphans=3)
+    sandbox = sandboxes(users=110, seed=5, existing=0.2, orphans=3)
     truth, job = truth_of(sandbox), job_of(sandbox, tmp_path, ledger_url, cluster.address)
 
     assert run_cycle(job).facts.kind is CycleKind.INITIAL
@@ -84,11 +84,7 @@ def test_cycles_on_a_cluster_make_replicon_what_it_must_be(
     sandbox.month_passes(share=0.6)
     assert run_cycle(job).facts.kind is CycleKind.INCREMENTAL
     truth.cycle(sandbox.tenant, keeps(sandbox))
-    assert differences(truth, sandbox) == []
-
-    sent = writes(sandbox)
-    run_cycle(job)
-    assert (writes(sandbox), list((tmp_path / "parts").iterdir())) == (sent, [])
+    assert (differences(truth, sandbox), list((tmp_path / "parts").iterdir())) == ([], [])
 
 
 @contextlib.contextmanager
@@ -117,7 +113,7 @@ def in_mid_load(ledger: Ledger, strike: Callable[[], None], ready: Callable[[], 
 def test_a_worker_killed_in_mid_load_loses_nothing_and_nothing_is_repeated(
     sandboxes: Sandboxes, tmp_path: Path, ledger_url: str, cluster: DaskCluster
 ) -> None:
-    sandbox = sandboxes(users=150, seed=6)
+    sandbox = sandboxes(users=110, seed=6)
     truth, job = truth_of(sandbox), job_of(sandbox, tmp_path, ledger_url, cluster.address)
     sandbox.faults.add(WRITES, FaultKind.LATENCY, seconds=0.15)
     both, dies = set(cluster.workers), cluster.workers[0]
@@ -142,7 +138,7 @@ def test_a_worker_killed_in_mid_load_loses_nothing_and_nothing_is_repeated(
 def test_stopped_in_mid_load_workers_finish_what_is_under_way_and_the_next_cycle_goes_on(
     sandboxes: Sandboxes, tmp_path: Path, ledger_url: str, cluster: DaskCluster
 ) -> None:
-    sandbox = sandboxes(users=150, seed=6)
+    sandbox = sandboxes(users=110, seed=6)
     # The job prepares for a cluster, and the run names it.
     truth, job = truth_of(sandbox), job_of(sandbox, tmp_path, ledger_url, None)
     sandbox.faults.add(WRITES, FaultKind.LATENCY, seconds=0.3)
