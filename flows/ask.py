@@ -18,10 +18,12 @@ from flows.parts import open_parts
 from flows.plan import plan_cycle
 from flows.progress import current
 from flows.provision import provision
+from flows.telling import name_run, told_by
 from tasks.model import Approval, CycleChoice, CycleKind, Decision
 from tasks.report.activity import without_values
 from tasks.report.artifacts import plan_markdown
 from tasks.report.cycle import Told
+from tasks.report.run_history import RunKind, run_name, run_tags
 
 PLANS: Final = Path(".provision/plans")
 """Where the plans go that wait in Prefect."""
@@ -61,12 +63,26 @@ def plan_for_approval(
         key=f"provisioning-plan-{parts.job.name}",
         description=f"Plan {plan.plan_id}, waiting for a decision",
     )
+    name_run(
+        run_name(parts.job.name, RunKind.PLAN, plan.created_at, "waits for a decision"),
+        run_tags(parts.job.name, RunKind.PLAN),
+    )
     # Typed for what the decorator of a form gives at run time.
     decision: PlanDecision = pause_flow_run(wait_for_input=PlanDecision, timeout=round(wait_hours * 3600))
     with open_parts(Path(job_file)).ledger as ledger:
         ledger.decide(plan.plan_id, decision.choice, decision.by, decision.why)
     if decision.choice is Approval.REJECTED:
-        return Completed(message=f"Rejected by {decision.by}: {decision.why}", data=None)
+        rejected = f"Rejected by {decision.by}: {decision.why}"
+        name_run(
+            run_name(parts.job.name, RunKind.PLAN, plan.created_at, rejected), run_tags(parts.job.name, RunKind.PLAN)
+        )
+        return Completed(message=rejected, data=None)
     choice = CycleChoice.INITIAL if plan.kind is CycleKind.INITIAL else CycleChoice.AUTOMATIC
     # The flow gives its final state, which becomes that of this run.
-    return cast("State[Told | None]", provision(job_file, choice, False, str(file), return_state=True))
+    state = provision(job_file, choice, False, str(file), return_state=True)
+    verdict = told_by(state).verdict
+    name_run(
+        run_name(parts.job.name, RunKind.PLAN, plan.created_at, verdict.sentence),
+        run_tags(parts.job.name, RunKind.PLAN, verdict.state),
+    )
+    return cast("State[Told | None]", state)

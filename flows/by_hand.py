@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from flows.history import referred_names, report_command, source_name, target_name
 from flows.parts import Parts
 from flows.progress import current
+from flows.stopping import end_broken_off
 from tasks.ledger.locks import LostLockError
 from tasks.load.apply import apply_plan
 from tasks.load.prepare import SecondLook
 from tasks.load.settle import settle
-from tasks.model import CycleKind, Plan, ProvisioningError
+from tasks.model import CycleKind, Plan
+from tasks.report.activity import without_values
 from tasks.report.cycle import CycleFacts, Told, duration
-from tasks.report.verdict import StateName, judge
+from tasks.report.task import report_task
 
 
 @contextlib.contextmanager
@@ -31,19 +33,21 @@ def by_hand(parts: Parts, flow_run_id: str = "", *, though_off: bool = False) ->
         settle(parts.target, ledger, parts.job, cycle_id)
         yield cycle_id
     except BaseException as error:
-        said = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
         with contextlib.suppress(LostLockError):
-            ledger.end_cycle(cycle_id, StateName.FAILED, message=said)
+            end_broken_off(ledger, cycle_id, error)
         raise
 
 
 def carry_out(parts: Parts, cycle_id: str, plan: Plan, second_look: SecondLook) -> Told:
-    """Carry out a plan under a cycle's id, and end it; the watermark and what a complete read gave stay as they are."""
+    """Carry out a plan under a cycle's id, report it, and end it, all within a flow.
+
+    The watermark and what a complete read gave stay as they are.
+    """
     ledger, job = parts.ledger, parts.job
     plan = dataclasses.replace(plan, cycle_id=cycle_id)
     apply_plan(plan, parts.target, ledger, job, second_look=second_look, progress=current())
     facts = dataclasses.replace(facts_of_plan(parts, plan), see=report_command(job, cycle_id))
-    verdict = judge(ledger.activities(cycle_id=cycle_id), complete=True, quarantine=facts.quarantine)
+    verdict = report_task(ledger.activities(cycle_id=cycle_id), facts, without_values(plan, parts.mapping.redacted))
     counts = {group.value: count for group, count in verdict.counts.items()}
     ledger.end_cycle(cycle_id, verdict.state, counts=counts, message=verdict.sentence)
     return Told(facts, verdict)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,11 +11,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from flows.cli_alerts import alerts_app
 from flows.cli_deploy import deploy_app
 from flows.cli_lifecycle import lifecycle_app
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
+from flows.cli_on_demand import on_demand
 from flows.cli_rehearse import rehearse
+from flows.cli_report import report_app
+from flows.cli_retry import add_retry
+from flows.cli_upkeep import add_upkeep
 from tasks.model import Approval, BadInputError, CycleChoice, ProvisioningError
 
 app = typer.Typer(
@@ -30,9 +34,14 @@ job_app = typer.Typer(name="job", help="Write and check job files.", no_args_is_
 app.add_typer(job_app)
 app.add_typer(mapping_app)
 app.add_typer(links_app)
+add_retry(app)
+app.add_typer(report_app)
+add_upkeep(app)
+app.add_typer(alerts_app)
 app.add_typer(lifecycle_app)
 app.add_typer(deploy_app)
 app.command()(rehearse)
+app.command()(on_demand)
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="The job file (YAML).", show_default=False)]
 
@@ -88,6 +97,10 @@ def run(
             help="Carry out a plan that otherwise waits to be seen: a first one, or one of a changed mapping or scope.",
         ),
     ] = False,
+    scheduled: Annotated[
+        bool,
+        typer.Option("--scheduled", help="Started by a schedule: ends well when another cycle runs or the job rests."),
+    ] = False,
 ) -> None:
     """Run one provisioning cycle of a job and show its activity report.
 
@@ -95,7 +108,7 @@ def run(
     """
     from flows.run import run_cycle
 
-    raise typer.Exit(run_cycle(Console(), job, cycle, apply_first_plan=apply))
+    raise typer.Exit(run_cycle(Console(), job, cycle, apply_first_plan=apply, scheduled=scheduled))
 
 
 @app.command()
@@ -213,40 +226,14 @@ def drift(
 
 
 @app.command()
-def report(
-    job: JobFile,
-    cycle: Annotated[str, typer.Option(help="Id of a cycle, or its first characters; the latest if not given.")] = "",
-    everybody: Annotated[bool, typer.Option("--all", help="Show everybody, however many.")] = False,
-    page: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML file instead, to read and to send on.")
-    ] = None,
-    since: Annotated[
-        datetime | None, typer.Option(help="With --html: all cycles that began since then (UTC).", show_default=False)
-    ] = None,
-) -> None:
-    """Show the activity report of a cycle: who was created, updated, disabled, skipped or failed, and why.
-
-    Example: provision report acme.yaml --html november.html --since 2026-11-01
-    """
-    if page is not None:
-        from flows.report_pages import show_page
-
-        show_page(Console(), job, page, cycle, since)
-        return
-    from flows.history import show_report
-
-    show_report(Console(), job, cycle, everybody=everybody)
-
-
-@app.command()
 def history(
     job: JobFile, limit: Annotated[int, typer.Option(min=1, help="How many cycles, latest first.")] = 20
 ) -> None:
-    """List the cycles of a job with what each of them did.
+    """List the runs of a job with what each of them did: Prefect's, or the ledger's cycles where no server is named.
 
     Example: provision history acme.yaml --limit 50
     """
-    from flows.history import show_history
+    from flows.run_history import show_history
 
     show_history(Console(), job, limit)
 

@@ -13,13 +13,14 @@ from typing import Any, Final
 import pandas as pd
 
 from flows.parts import Parts
-from tasks.connectors.microsoft_graph.errors import SignInError
-from tasks.connectors.replicon.errors import StopJobError
+from flows.quarantine import after_breaking_off, quarantine_notes
+from flows.stopping import end_broken_off
 from tasks.extract.assignments import extract_people
 from tasks.extract.changes import Since
 from tasks.job import FilesSource, Job, Threshold
-from tasks.ledger.cycles import JobState
-from tasks.ledger.locks import LostLockError
+from tasks.ledger.cycles import JobState, SwitchedOffError
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.locks import BusyError, LostLockError
 from tasks.ledger.source import Remember
 from tasks.load.policy import IN_ESCROW
 from tasks.load.settle import settle
@@ -34,11 +35,9 @@ from tasks.model import (
     History,
     Operation,
     Plan,
-    ProvisioningError,
     Status,
 )
 from tasks.reconcile.grace import still_leaving
-from tasks.report.verdict import StateName
 from tasks.transform.accounts import to_accounts
 
 FIRST_PLAN: Final = (
@@ -88,6 +87,10 @@ class Read:
 
     watermark: Mapping[str, Any]
     news: Remember | None
+
+
+class PassedOverError(HeldError):
+    """Raised when a scheduled cycle has no business now: nothing is wrong, and nothing was done."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,28 +147,39 @@ def settings_of(parts: Parts) -> str:
 
 
 @contextlib.contextmanager
-def holding(parts: Parts, choice: CycleChoice, flow_run_id: str = "") -> Iterator[Cycle]:
-    """Hold the job for a cycle; a cycle that breaks off is recorded as failed.
+def holding(parts: Parts, choice: CycleChoice, flow_run_id: str = "", *, scheduled: bool = False) -> Iterator[Cycle]:
+    """Hold the job for a cycle; one that breaks off is recorded as failed, one that is stopped as stopped.
 
     Whoever enters ends the cycle with `Ledger.end_cycle` as the last thing. Raises `HeldError` when another cycle
-    holds the job.
+    holds the job or it is switched off; of a `scheduled` cycle that is a `PassedOverError`, also raised while the job
+    rests in quarantine.
     """
     ledger, job = parts.ledger, parts.job.name
-    cycle_id = ledger.begin_cycle(job, remember(parts, choice).kind, flow_run_id)
+    if scheduled:
+        check_rest(ledger, job)
+    try:
+        cycle_id = ledger.begin_cycle(job, remember(parts, choice).kind, flow_run_id)
+    except (BusyError, SwitchedOffError) as error:
+        raise PassedOverError(str(error)) if scheduled else error from error
     try:
         # What an earlier run left open decides who is linked, so it comes before anything is read.
-        settle(parts.target, ledger, parts.job, cycle_id)
+        settle(parts.target, ledger, parts.job, cycle_id, patience=parts.patience)
         memory = remember(parts, choice)
         ledger.change_kind(cycle_id, memory.kind)
         yield Cycle(cycle_id, memory)
     except BaseException as error:
-        said = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
-        if isinstance(error, SignInError | StopJobError):
-            ledger.quarantine(job, "EncounteredQuarantineException", said)
         # Whoever holds the job by now has recorded this cycle as crashed.
         with contextlib.suppress(LostLockError):
-            ledger.end_cycle(cycle_id, StateName.FAILED, message=said)
+            end_broken_off(ledger, cycle_id, error)
+            after_breaking_off(parts, error)
         raise
+
+
+def check_rest(ledger: Ledger, job: str) -> None:
+    """Make sure that a scheduled cycle may run now; raises `PassedOverError` while the job rests in quarantine."""
+    state = ledger.job_state(job)
+    if state.quarantine_until is not None and ledger.now() < state.quarantine_until:
+        raise PassedOverError(f"The job {job} rests. {' '.join(quarantine_notes(state))}")
 
 
 def note_leaving(parts: Parts, cycle: Cycle, accounts: Accounts) -> pd.DataFrame:
@@ -238,15 +252,6 @@ def allowed_once(parts: Parts) -> Parts:
         return parts
     guards = parts.job.guards.model_copy(update={"removals": Threshold()})
     return dataclasses.replace(parts, job=parts.job.model_copy(update={"guards": guards}))
-
-
-def judge_quarantine(parts: Parts, plan: Plan) -> None:
-    """Put the job into quarantine when the guards say so; let it out when this cycle got as far as a sound plan."""
-    ledger, job = parts.ledger, parts.job.name
-    if plan.verdict.quarantine is not None:
-        ledger.quarantine(job, plan.verdict.quarantine, " ".join(plan.verdict.reasons))
-    elif plan.manifest.complete and ledger.job_state(job).quarantine_reason is not None:
-        ledger.leave_quarantine(job)
 
 
 def second_look(parts: Parts) -> Callable[[Sequence[str]], pd.DataFrame]:

@@ -56,8 +56,9 @@ def run_demo(console: Console, *, users: int, seed: int, folder: Path, serve: bo
 def _three_cycles(console: Console, sandbox: Sandbox, job_file: Path) -> int:
     # Prefect reads its settings when it is imported, so it is imported once they stand.
     with console.status("Starting Prefect; the first start of its server takes up to half a minute ..."):
-        from flows.history import show_report
+        from flows.history import show_told
         from flows.run import provisioned
+        from tasks.job import load_job
         from tasks.report.verdict import StateName
 
     console.print(Rule("1. Initial cycle: everybody who is assigned", align="left"))
@@ -77,9 +78,9 @@ def _three_cycles(console: Console, sandbox: Sandbox, job_file: Path) -> int:
     console.print(Text(f"  {third.verdict.state}: {third.verdict.sentence}; {written} writes were sent", style="bold"))
 
     console.print(Rule("The activity report of the first cycle", align="left"))
-    show_report(console, job_file, first.facts.cycle_id)
+    show_told(console, load_job(job_file), first.facts.cycle_id)
     console.print(Rule("The activity report of the second cycle", align="left"))
-    show_report(console, job_file, second.facts.cycle_id)
+    show_told(console, load_job(job_file), second.facts.cycle_id)
     broken = {StateName.FAILED, StateName.INCOMPLETE_READ}
     return ExitCode.SOME_FAILED if broken & {told.verdict.state for told in (first, second, third)} else ExitCode.DONE
 

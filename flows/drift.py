@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import pandas as pd
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -23,10 +22,12 @@ from flows.history import activities_of_cycle, referred_names
 from flows.parts import Parts, open_parts
 from flows.plan import plan_cycle
 from flows.progress import bars, current
+from flows.telling import final_state, telling, told_by
 from tasks.model import TARGET_COLUMNS, CycleChoice, Decision, ExitCode, Plan, Progress, Situation, silent
 from tasks.report.activity import without_values
 from tasks.report.artifacts import drift_markdown
 from tasks.report.cycle import Told
+from tasks.report.run_history import RunKind
 from tasks.report.terminal import activity_report, plan_report
 
 _SHOWN: Final = 20
@@ -51,16 +52,21 @@ def drift(job_file: str) -> State[Told]:
         job_file: Path of the job file (YAML), as the worker sees it.
     """
     parts = open_parts(Path(job_file))
-    with parts.ledger, by_hand(parts, str(flow_run.id or "")) as held:
+    with (
+        parts.ledger,
+        telling(parts, RunKind.DRIFT) as run,
+        by_hand(parts, str(flow_run.id or "")) as held,
+    ):
         found = compare(parts, current())
         told = carry_out(parts, held, found.plan, second_look(parts))
         names = referred_names(parts.ledger, parts.job.name, found.plan.changes["after"])
+        run.ended(told)
     create_markdown_artifact(
         drift_markdown(without_values(found.plan, parts.mapping.redacted), found.orphans, told, names),
         key=f"provisioning-drift-{parts.job.name}",
         description=f"Drift: {told.verdict.sentence}",
     )
-    return Completed(message=told.verdict.sentence, data=told)
+    return final_state(told)
 
 
 def compare(parts: Parts, progress: Progress = silent) -> Compared:
@@ -77,8 +83,7 @@ def show_drift(console: Console, job_file: Path, *, apply: bool) -> int:
     if apply:
         with bars(console):
             state = drift(str(job_file), return_state=True)
-        # The flow gives its final state; its result is the data in that state.
-        told = cast(Told, state.result())
+        told = told_by(state)
         console.print(activity_report(activities_of_cycle(open_parts(job_file).job, told.facts.cycle_id), told))
         return told.verdict.exit_code
     parts = open_parts(job_file)

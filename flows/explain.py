@@ -19,7 +19,6 @@ from flows.parts import Parts, open_parts, taken_in
 from flows.plan import made
 from tasks.extract.assignments import extract_people
 from tasks.model import BadInputError, CycleChoice, CycleKind, ExitCode, Extraction
-from tasks.report.activity import without_values
 from tasks.transform.accounts import source_columns, to_accounts
 from tasks.transform.expressions.engine import Rows, Step
 
@@ -66,7 +65,7 @@ def explained(parts: Parts, name: str) -> Explanation:
         accounts=accounts,
         columns=source_columns(extraction.assignments, parts.mapping),
         steps=_steps(parts, memory, extraction, source_id),
-        plan=without_values(plan, parts.mapping.redacted),
+        plan=plan,
         past=parts.ledger.activities(job=parts.job.name, source=source_id, limit=_ACTIVITIES),
     )
 

@@ -20,6 +20,7 @@ from rich.text import Text
 from flows.showing import FAINT, value_text, visible
 from flows.steps import steps_table
 from tasks.model import REDACTED, Accounts, Extraction, Operation, Plan
+from tasks.report.activity import without_values
 from tasks.transform.expressions.engine import Step
 from tasks.transform.filters import CompiledFilter, explain_filter
 from tasks.transform.mapping import AttributeMapping, MappedAttribute, MappingKind
@@ -37,8 +38,8 @@ _WAITS: Final = {"go": "", "hold": ", held for a person", "staged": ", waits for
 class Explanation:
     """Everything about one person: `accounts` and `extraction` have one row, `columns` its source attributes.
 
-    `steps` are the values of the parts of each attribute's expression, `plan` hides what the mapping redacts, `past`
-    are the latest activities, oldest first.
+    `steps` are the values of the parts of each attribute's expression, `plan` what would be done, with all its values,
+    and `past` the latest activities, oldest first.
     """
 
     mapping: AttributeMapping
@@ -49,6 +50,11 @@ class Explanation:
     steps: Mapping[str, Sequence[Step]]
     plan: Plan
     past: pd.DataFrame
+
+    @property
+    def shown(self) -> Plan:
+        """The plan without what the mapping redacts."""
+        return without_values(self.plan, self.mapping.redacted)
 
     @property
     def person(self) -> pd.Series:
@@ -202,7 +208,7 @@ def _acted(found: Explanation) -> RenderableType:
         table.add_row("Look twice", str(row["risks"]))
     for reason in found.plan.verdict.reasons:
         table.add_row("Guards", Text(reason))
-    for change in _changes(found.plan, row["change_id"]):
+    for change in _changes(found.shown, row["change_id"]):
         table.add_row(Text(str(change["attribute"])), Text(f"{change['before']} -> {change['after']}"))
     others = found.plan.operations[found.plan.operations["change_id"].ne(row["change_id"])]
     for other in others.to_dict("records"):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from flows.cycle import Cycle
+from flows.files import cycle_folder
 from flows.parts import Parts, open_ledger
-from tasks.job import FilesSource, Job, load_job
+from flows.quarantine import quarantine_notes
+from tasks.job import FilesSource, Job
+from tasks.ledger.chain import ChainHead
+from tasks.ledger.cycles import CRASHED
 from tasks.ledger.ledger import Ledger
 from tasks.model import BadInputError, CycleKind, Manifest, Plan
 from tasks.report.cycle import CycleFacts, Told
@@ -42,6 +42,11 @@ def report_command(job: Job, cycle_id: str) -> str:
     return f"provision report {job.file} --cycle {cycle_id}"
 
 
+def chain_line(head: ChainHead) -> str:
+    """Say where the chain of a job's activities stands; the seal is whole, since a check compares it."""
+    return f"record {head.position:,}, head {head.seal}" if head.position else ""
+
+
 def referred_names(ledger: Ledger, job: str, changes: pd.Series) -> dict[str, str]:
     """Give the login names of linked accounts, by URI, that the texts of `changes` refer to."""
     found = changes.str.extractall(_USER_URI)[0].drop_duplicates()
@@ -52,9 +57,10 @@ def referred_names(ledger: Ledger, job: str, changes: pd.Series) -> dict[str, st
     return dict(zip(links["target_uri"], links["target_name"], strict=True))
 
 
-def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
-    """Give the facts of a cycle that has just been carried out."""
+def facts_of(parts: Parts, cycle: Cycle, plan: Plan, *, stopped: bool = False, moved: bool = False) -> CycleFacts:
+    """Give the facts of a cycle that has just been carried out, or was `stopped`; `moved` is its watermark."""
     ledger, job = parts.ledger, parts.job
+    state = ledger.job_state(job.name)
     return CycleFacts(
         job=job.name,
         cycle_id=cycle.cycle_id,
@@ -65,11 +71,23 @@ def facts_of(parts: Parts, cycle: Cycle, plan: Plan) -> CycleFacts:
         ended_at=ledger.now(),
         linked=len(ledger.links(job.name)),
         manifest=plan.manifest,
-        quarantine=ledger.job_state(job.name).quarantine_reason,
-        notes=plan.verdict.reasons,
+        quarantine=state.quarantine_reason,
+        notes=quarantine_notes(state, plan.verdict.reasons),
         names=referred_names(ledger, job.name, plan.changes["after"]),
         see=report_command(job, cycle.cycle_id),
+        chain=chain_line(ledger.chain_head(job.name)),
+        watermark=plan.manifest.started_at if moved else None,
+        in_escrow=len(ledger.escrow(job.name)),
+        stopped=stopped,
+        files=_files(job, ledger, cycle.cycle_id),
     )
+
+
+def _files(job: Job, ledger: Ledger, cycle_id: str) -> tuple[tuple[str, str], ...]:
+    """Name the folder that the cycle's activities are written to once it has ended, where the job keeps files."""
+    if job.report.folder is None:
+        return ()
+    return ((", ".join(sorted(job.report.formats)), str(cycle_folder(job, cycle_of(ledger, job, cycle_id)))),)
 
 
 def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Told]:
@@ -84,7 +102,7 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
         linked = len(ledger.links(job.name))
         names = referred_names(ledger, job.name, activities["changes"])
     manifest = Manifest.from_dict(json.loads(cycle["manifest"])) if isinstance(cycle["manifest"], str) else None
-    failure = cycle["message"] if cycle["state"] in {StateName.FAILED, "crashed"} else None
+    failure = cycle["message"] if cycle["state"] in {StateName.FAILED, CRASHED} else None
     facts = CycleFacts(
         job=job.name,
         cycle_id=cycle["cycle_id"],
@@ -96,11 +114,16 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
         linked=linked,
         manifest=manifest,
         quarantine=state.quarantine_reason,
+        notes=quarantine_notes(state),
         names=names,
         see=report_command(job, cycle["cycle_id"]),
+        chain=chain_line(_head_of(cycle)),
+        stopped=cycle["state"] == StateName.STOPPED,
     )
     complete = manifest is None or manifest.complete
-    verdict = judge(activities, complete=complete, quarantine=state.quarantine_reason, failure=failure)
+    verdict = judge(
+        activities, complete=complete, quarantine=state.quarantine_reason, failure=failure, stopped=facts.stopped
+    )
     return activities, Told(facts, verdict)
 
 
@@ -110,25 +133,11 @@ def activities_of_cycle(job: Job, cycle_id: str) -> pd.DataFrame:
         return ledger.activities(cycle_id=cycle_id)
 
 
-def show_report(console: Console, job_file: Path, cycle_id: str = "", *, everybody: bool = False) -> None:
-    """Print the activity report of a cycle: the one whose id begins so, else the latest."""
-    activities, told = told_again(load_job(job_file), cycle_id or None)
+def show_told(console: Console, job: Job, cycle_id: str = "", *, everybody: bool = False) -> None:
+    """Print the activity report of a cycle of `job`: the one whose id begins so, else the latest."""
+    activities, told = told_again(job, cycle_id or None)
     limit = {"people": len(activities)} if everybody else {}
     console.print(activity_report(activities, told, **limit))
-
-
-def show_history(console: Console, job_file: Path, limit: int) -> None:
-    """Print the latest cycles of a job, a line each."""
-    job = load_job(job_file)
-    with open_ledger(job) as ledger:
-        cycles = ledger.cycles(job.name, limit)
-    table = Table(box=box.SIMPLE_HEAD, expand=False)
-    for title in ("Started (UTC)", "Cycle", "Kind", "State", "What it did"):
-        table.add_column(title, overflow="fold")
-    for cycle in cycles.to_dict("records"):
-        told = (cycle["kind"], cycle["state"], Text(cycle["message"] or ""))
-        table.add_row(f"{cycle['started_at']:%Y-%m-%d %H:%M:%S}", cycle["cycle_id"][:8], *told)
-    console.print(table if len(cycles) else Text(f"The job {job.name} has not run yet."))
 
 
 def cycle_of(ledger: Ledger, job: Job, cycle_id: str | None) -> pd.Series:
@@ -137,5 +146,16 @@ def cycle_of(ledger: Ledger, job: Job, cycle_id: str | None) -> pd.Series:
     found = cycles if cycle_id is None else cycles[cycles["cycle_id"].str.startswith(cycle_id)]
     if found.empty:
         what = "has not run yet" if cycle_id is None else f"has no cycle {cycle_id}"
-        raise BadInputError(f"The job {job.name} {what}. `provision history {job.file}` lists the cycles there are.")
+        pruned = ledger.pruned_at(job.name)
+        gone = "" if pruned is None else f" Old cycles were removed for their age, last on {pruned:%Y-%m-%d}."
+        raise BadInputError(
+            f"The job {job.name} {what}.{gone} `provision history {job.file}` lists the cycles there are."
+        )
     return found.iloc[0]
+
+
+def _head_of(cycle: pd.Series) -> ChainHead:
+    """Give where the chain stood at the end of a cycle; nowhere for one that has not ended."""
+    if pd.isna(cycle["chain_position"]):
+        return ChainHead()
+    return ChainHead(int(cycle["chain_position"]), str(cycle["chain_head"]))

@@ -17,6 +17,8 @@ from tasks.connectors.replicon.client import RepliconClient
 from tasks.connectors.replicon.users import RepliconUsers
 from tasks.job import Job, SecretReference, load_job
 from tasks.ledger.ledger import Ledger
+from tasks.load.pace import open_pace
+from tasks.load.patience import Patience
 from tasks.model import STRING
 from tasks.reconcile import protection, supervision
 from tasks.transform.mapping import AttributeMapping
@@ -36,6 +38,8 @@ class Parts:
     directory: Directory
     target: RepliconUsers
     ledger: Ledger
+    patience: Patience = dataclasses.field(default_factory=Patience)
+    """How long load waits and how often it tries."""
 
 
 def open_parts(job_file: Path) -> Parts:
@@ -53,7 +57,7 @@ def open_parts(job_file: Path) -> Parts:
         job=job.model_copy(update={"actions": allowed}),
         mapping=mapping,
         directory=open_directory(job.source),
-        target=open_target(job, mapping),
+        target=open_target(job, mapping, ledger),
         ledger=ledger,
     )
 
@@ -73,10 +77,14 @@ def open_mapping(job: Job) -> AttributeMapping:
     return load_mapping(job.mapping, TARGET_ATTRIBUTES)
 
 
-def open_target(job: Job, mapping: AttributeMapping) -> RepliconUsers:
-    """Give the accounts of the job's Replicon tenant, with what the mapping writes and what plans are judged by."""
+def open_target(job: Job, mapping: AttributeMapping, ledger: Ledger | None = None) -> RepliconUsers:
+    """Give the accounts of the job's Replicon tenant, with what the mapping writes and what plans are judged by.
+
+    With a ledger, every call is made within the budget that all users of that ledger share.
+    """
     # Look-ups go on beside the writers.
-    client = RepliconClient(job.target, connections=job.load.workers + 8)
+    pace = None if ledger is None else open_pace(ledger, job)
+    client = RepliconClient(job.target, connections=job.load.workers + 8, pace=pace)
     read = protection.read_for(job.guards) | supervision.read_for(job.target)
     return RepliconUsers(client, frozenset(mapping.by_name) | read)
 

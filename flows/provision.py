@@ -1,9 +1,9 @@
 """One provisioning cycle: extract -> transform -> reconcile -> load -> report."""
 
 from pathlib import Path
+from typing import Final, cast
 
-from prefect import flow
-from prefect.client.orchestration import get_client
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
@@ -12,11 +12,11 @@ from flows.approval import approved_plan
 from flows.cluster import stages_of
 from flows.cycle import (
     Cycle,
+    PassedOverError,
     Read,
     allowed_once,
     as_read,
     holding,
-    judge_quarantine,
     note_leaving,
     only_planned,
     second_look,
@@ -24,17 +24,25 @@ from flows.cycle import (
     unseen,
     watermark_of,
 )
+from flows.files import keeping_files
 from flows.history import facts_of
+from flows.measured import Measured
 from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
 from flows.progress_artifacts import progress_artifacts
+from flows.quarantine import judge_quarantine
+from flows.telling import final_state, telling
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
 from tasks.model import CycleChoice, Plan
 from tasks.reconcile.task import reconcile_task
 from tasks.report.activity import without_values
 from tasks.report.cycle import Told
+from tasks.report.run_history import KIND_OF_CYCLE, RunKind
 from tasks.report.task import report_task
+
+SCHEDULED: Final = "auto-scheduled"
+"""The tag that Prefect gives to runs which a schedule started."""
 
 
 @flow(name="provision")
@@ -44,8 +52,11 @@ def provision(
     apply_first_plan: bool = False,
     plan_file: str = "",
     scheduler: str = "",
-) -> State[Told]:
+) -> State[Told | None]:
     """Make Replicon agree with who is assigned in Microsoft Entra ID.
+
+    A run that a schedule started has no result when it had no business: another cycle runs, or the job rests in
+    quarantine or is switched off.
 
     Args:
         job_file: Path of the job file (YAML), as the worker sees it.
@@ -58,20 +69,36 @@ def provision(
             the one in the job file.
     """
     parts = open_parts(Path(job_file))
+    try:
+        told = _carried_out(parts, cycle, apply_first_plan, plan_file, scheduler)
+    except PassedOverError as passed:
+        return Completed(message=str(passed))
+    return cast("State[Told | None]", final_state(told))
+
+
+def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_file: str, scheduler: str) -> Told:
+    """Carry a cycle out, from reading to reporting; raises `PassedOverError` when a schedule asks in vain."""
     job, mapping = parts.job, parts.mapping
+    scheduled = SCHEDULED in (flow_run.tags or [])
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
-    _rename(f"{job.name} · running")
+    # The files come last, when the cycle has ended and nothing can fail it any more.
+    expected = RunKind.INITIAL if cycle is CycleChoice.INITIAL else RunKind.INCREMENTAL
+    planned = RunKind.PLAN if approved is not None else None
     with (
+        keeping_files(job, get_run_logger()),
         parts.ledger,
-        holding(parts, cycle, str(flow_run.id or "")) as held,
+        telling(parts, planned or expected) as run,
+        holding(parts, cycle, str(flow_run.id or ""), scheduled=scheduled) as held,
         stages_of(parts, held.cycle_id, scheduler) as stages,
         progress_artifacts(job.name, current()) as progress,
     ):
         parts = allowed_once(parts)
-        memory = held.memory
+        memory, measured = held.memory, Measured()
+        run.is_of(planned or KIND_OF_CYCLE[memory.kind])
         extraction = extract_assignments_task(
             job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
         )
+        measured.done("extract")
         held = as_read(parts, held, extraction)
         accounts = stages.transform(
             extraction.assignments,
@@ -82,6 +109,7 @@ def provision(
             linked=memory.known,
             progress=progress,
         )
+        measured.done("transform")
         plan = reconcile_task(
             accounts,
             mapping.matching,
@@ -98,24 +126,29 @@ def provision(
             history=memory.history,
             progress=progress,
         )
+        measured.done("reconcile")
         first_look = None if approved is not None or apply_first_plan else unseen(memory, plan)
         if approved is not None:
             plan = approved.carried_out(parts, plan)
         elif first_look is not None:
             plan = only_planned(plan, first_look)
-        judge_quarantine(parts, plan)
         outcomes = stages.load(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress)
-        facts = facts_of(parts, held, plan)
+        measured.done("load")
+        judge_quarantine(parts, plan, held.cycle_id, outcomes)
+        stopped = bool(outcomes["error_code"].eq(NOT_ATTEMPTED).any())
+        carried_out = first_look is None and not stopped
+        moved = carried_out and plan.manifest.complete
+        facts = facts_of(parts, held, plan, stopped=stopped, moved=moved)
         shown = without_values(plan, mapping.redacted)
         told = Told(facts, report_task(parts.ledger.activities(cycle_id=held.cycle_id), facts, shown))
-        carried_out = first_look is None and not outcomes["error_code"].eq(NOT_ATTEMPTED).any()
+        measured.done("report")
         read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
-        _end(parts, held, plan, told, read if carried_out else None)
-    _rename(f"{facts.title} · {told.verdict.sentence}")
-    return Completed(message=told.verdict.sentence, data=told)
+        _end(parts, held, plan, told, read if carried_out else None, measured)
+        run.ended(told, planned or KIND_OF_CYCLE[held.memory.kind])
+    return told
 
 
-def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -> None:
+def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None, measured: Measured) -> None:
     """Record how the cycle ended; the job's watermark moves only to where a whole read got that was acted on."""
     got = read if read is not None and plan.manifest.complete else None
     parts.ledger.end_cycle(
@@ -127,12 +160,6 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None) -
         counts={group.value: count for group, count in told.verdict.counts.items()},
         message=told.verdict.sentence,
         remember=got.news if got else None,
+        measured=measured.as_dict(),
         settings=held.memory.settings if got else None,
     )
-
-
-def _rename(name: str) -> None:
-    """Name the run in the list of runs, which shows names and never messages."""
-    if flow_run.id:
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(flow_run.id, name=name)

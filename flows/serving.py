@@ -18,7 +18,7 @@ from rich.text import Text
 
 from tasks.model import UnreachableError
 
-_PATIENCE_SECONDS: Final = 120
+_PATIENCE_SECONDS: Final = 300
 """How long a server may take to start on a slow machine."""
 
 

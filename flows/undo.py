@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import pandas as pd
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed
 from rich.console import Console
 
 from flows.approval import approved_plan, keep_plan, say_what_next
@@ -18,10 +16,13 @@ from flows.by_hand import by_hand, carry_out, facts_of_plan
 from flows.history import activities_of_cycle, cycle_of
 from flows.parts import Parts, open_parts
 from flows.progress import bars
-from tasks.model import BOOL, STRING, ExitCode, Plan, Presence
+from flows.stopping import stoppable
+from flows.telling import final_state, telling, told_by
+from tasks.model import BOOL, STRING, BadInputError, ExitCode, Plan, Presence
 from tasks.reconcile.undo import Undoing, undo_plan
 from tasks.report.activity import without_values
 from tasks.report.cycle import Told
+from tasks.report.run_history import RunKind
 from tasks.report.terminal import activity_report, plan_report
 from tasks.report.verdict import StateName
 
@@ -40,20 +41,27 @@ def undo(job_file: str, cycle_id: str = "", delete_created: bool = False, plan_f
         plan_file: Path of a saved undo plan. Exactly that plan is carried out; it is refused when it no longer fits.
     """
     parts = open_parts(Path(job_file))
-    with parts.ledger:
+    with parts.ledger, telling(parts, RunKind.UNDO) as run:
         approved = approved_plan(parts, Path(plan_file)) if plan_file else None
         taken_back = cycle_id if approved is None else str(approved.saved.undoes)
         with by_hand(parts, str(flow_run.id or ""), though_off=True) as held:
             plan = planned(parts, taken_back, delete_created or (approved is not None and approved.deletes))
             plan = plan if approved is None else approved.carried_out(parts, plan)
             told = carry_out(parts, held, plan, meant)
-    return Completed(message=told.verdict.sentence, data=told)
+            run.ended(told)
+    return final_state(told)
 
 
 def planned(parts: Parts, cycle_id: str, deletes: bool) -> Plan:
-    """Plan the undo; nothing is written. Raises `BadInputError` when the job has no such cycle."""
+    """Plan the undo; nothing is written. Raises `BadInputError` when the job has no such cycle any more."""
     ledger, job = parts.ledger, parts.job
-    cycle = str(cycle_of(ledger, job, cycle_id)["cycle_id"])
+    found = cycle_of(ledger, job, cycle_id)
+    cycle = str(found["cycle_id"])
+    if pd.notna(found["pruned_at"]):
+        raise BadInputError(
+            f"Cycle {cycle} cannot be taken back: what it did was removed for its age on "
+            f"{found['pruned_at']:%Y-%m-%d}. A longer `report.keep_days` keeps later cycles longer."
+        )
     undoing = Undoing(
         cycle, ledger.activities(cycle_id=cycle), ledger.links(job.name), job, ledger.history(job.name), deletes
     )
@@ -84,10 +92,9 @@ def run_undo(
     console: Console, job_file: Path, cycle_id: str = "", *, deletes: bool = False, plan_file: Path | None = None
 ) -> int:
     """Carry out an undo behind progress bars, print its report and give the exit code."""
-    with bars(console):
+    with bars(console), stoppable(job_file):
         state = undo(str(job_file), cycle_id, deletes, str(plan_file or ""), return_state=True)
-    # The flow gives its final state; its result is the data in that state.
-    told = cast(Told, state.result())
+    told = told_by(state)
     job = open_parts(job_file).job
     console.print(activity_report(activities_of_cycle(job, told.facts.cycle_id), told))
     return told.verdict.exit_code

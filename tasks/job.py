@@ -53,7 +53,7 @@ class SecretReference(_Section):
     def _exactly_one(self) -> Self:
         if sum(place is not None for place in (self.env, self.file, self.block)) != 1:
             raise ValueError("name exactly one of `env: VARIABLE`, `file: PATH` and `block: TYPE/NAME`")
-        if self.block is None and "field" in self.model_fields_set:
+        if self.block is None and self.field != "value":
             raise ValueError("`field` belongs to a `block`; remove it")
         return self
 
@@ -278,10 +278,61 @@ class Drift(_Section):
 
 
 class Load(_Section):
-    """How fast Replicon is written to: concurrent calls, and a cap on calls a minute."""
+    """How fast Replicon is called."""
 
-    workers: int = Field(default=8, ge=1, le=64)
-    requests_per_minute: int | None = Field(default=None, ge=1)
+    workers: int = Field(
+        default=32, ge=1, le=64, description="Writes under way at once, at most; as many as keep answers quick are."
+    )
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="Calls in any minute, reads included, at most; fewer if Replicon refuses some."
+    )
+
+
+class QuarantineLimits(_Section):
+    """From which failures on a job counts as failing as a whole; a refusal for the rate limit never counts."""
+
+    at_least: int = Field(default=5_000, ge=1, description="From how many failures on the share counts.")
+    percent: float = Field(
+        default=40, ge=0, le=100, description="Which share of a cycle's operations may fail, references aside."
+    )
+    failures: int = Field(default=40_000, ge=0, description="How many may fail, references aside.")
+    total: int = Field(default=60_000, ge=0, description="How many may fail, references included.")
+
+
+class Smtp(_Section):
+    """The mail server that notifications go through."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="TLS on the same port, TLS from the first byte (465), or none."
+    )
+    user: str | None = None
+    password: Secret | None = None
+    ca_file: Path | None = Field(default=None, description="CA certificates (PEM) to trust instead of the usual ones.")
+
+    @model_validator(mode="after")
+    def _password_over_tls(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("give `user` and `password` together, or neither")
+        if self.user is not None and self.security == "none" and self.host not in LOOPBACK:
+            raise ValueError(f"credentials are sent over TLS only: `security: none` cannot sign in at {self.host}")
+        return self
+
+
+_ADDRESS: Final = r"^[^@\s<>,;]+@[^@\s<>,;]+$"
+
+
+class Notify(_Section):
+    """Mail to the people who look after the job: once a cause, and again when it is over."""
+
+    enabled: bool = Field(default=True, description="Switch it off to keep the addresses and send nothing.")
+    to: tuple[Annotated[str, Field(pattern=_ADDRESS)], ...] = Field(min_length=1)
+    sender: str = Field(pattern=_ADDRESS, description="The address that mails come from.")
+    failures: bool = Field(
+        default=False, description="Mail about failing people, broken cycles and unfinished reads too."
+    )
+    smtp: Smtp
 
 
 class Ledger(_Section):
@@ -317,6 +368,32 @@ class Cluster(_Section):
     )
 
 
+class ReportFormat(StrEnum):
+    """A form in which activities are kept in files."""
+
+    NDJSON = "ndjson"
+    """One JSON object a line."""
+    JSON = "json"
+    """One JSON array."""
+    PARQUET = "parquet"
+    """Columns, for tools that analyse."""
+    CSV = "csv"
+    """The three joined files of Microsoft's download."""
+
+
+class Report(_Section):
+    """What is kept of each cycle beside the ledger, where, and for how long. Paths are relative to the job file."""
+
+    folder: Path | None = Field(default=None, description="Where each cycle's activities go as files; none if absent.")
+    formats: frozenset[ReportFormat] = Field(
+        default=frozenset({ReportFormat.NDJSON, ReportFormat.PARQUET}), min_length=1
+    )
+    keep_days: int | None = Field(
+        default=None, ge=1, description="After how many days `provision prune` removes what is told; never if absent."
+    )
+    metrics_file: Path | None = Field(default=None, description="OpenMetrics text, written anew after each cycle.")
+
+
 class Job(_Section):
     """One source, one target, one mapping: everything a cycle needs to know.
 
@@ -341,8 +418,11 @@ class Job(_Section):
     drift: Drift = Drift()
     guards: Guards = Guards()
     load: Load = Load()
+    quarantine: QuarantineLimits = QuarantineLimits()
     ledger: Ledger = Ledger()
     cluster: Cluster | None = None
+    report: Report = Report()
+    notify: Notify | None = Field(default=None, description="Whom to mail; nobody when the key is absent.")
     file: Path = Path()
 
     @model_validator(mode="before")
@@ -445,7 +525,25 @@ def _resolved(job: Job, folder: Path) -> Job:
     elif source.ca_file is not None:
         source = source.model_copy(update={"ca_file": folder / source.ca_file})
     cluster = job.cluster and job.cluster.model_copy(update={"folder": folder / job.cluster.folder})
-    resolved = {"source": source, "cluster": cluster, "mapping": folder / job.mapping, "file": job.file.resolve()}
+    report = job.report.model_copy(
+        update={
+            name: folder / value
+            for name in ("folder", "metrics_file")
+            if (value := getattr(job.report, name)) is not None
+        }
+    )
+    notify = job.notify
+    if notify is not None and notify.smtp.ca_file is not None:
+        smtp = notify.smtp.model_copy(update={"ca_file": folder / notify.smtp.ca_file})
+        notify = notify.model_copy(update={"smtp": smtp})
+    resolved = {
+        "source": source,
+        "cluster": cluster,
+        "mapping": folder / job.mapping,
+        "report": report,
+        "notify": notify,
+        "file": job.file.resolve(),
+    }
     return job.model_copy(update=resolved)
 
 

@@ -172,6 +172,21 @@ class Approval(StrEnum):
     """Carry out nothing of it, now or later."""
 
 
+class QuarantineReason(StrEnum):
+    """Why a job is in quarantine (Microsoft Graph, synchronizationQuarantine.reason)."""
+
+    EXCEPTION = "EncounteredQuarantineException"
+    """An end refuses the credentials, so that no request can succeed."""
+    TOO_MANY_DELETES = "TooManyDeletes"
+    """More people would be removed than the threshold allows."""
+    BASE_THRESHOLD = "EncounteredBaseEscrowThreshold"
+    """Too many operations fail, references aside."""
+    TOTAL_THRESHOLD = "EncounteredTotalEscrowThreshold"
+    """Too many operations fail, references included."""
+    PROPORTION_THRESHOLD = "EncounteredEscrowProportionThreshold"
+    """Too large a share of the operations fails."""
+
+
 class Status(StrEnum):
     """How one operation ended (Microsoft Graph, provisioningStatusInfo.status)."""
 
@@ -347,6 +362,31 @@ OUTCOME_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
 `operation` is what was done in the end (a refused delete becomes a disable); `refused` names the attributes the
 target did not take; `duration_ms` in milliseconds, requests and waits included.
 """
+
+
+ACTIVITY_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
+    "change_id": STRING,
+    "cycle_id": STRING,
+    "job": STRING,
+    "source_id": STRING,
+    "source_name": STRING,
+    "target_uri": STRING,
+    "target_name": STRING,
+    "situation": STRING,
+    "operation": STRING,
+    "decision": STRING,
+    "status": STRING,
+    "error_code": STRING,
+    "reason": STRING,
+    "remedy": STRING,
+    "changes": STRING,
+    "refused": STRING,
+    "attempts": INT,
+    "started_at": TIME,
+    "duration_ms": INT,
+}
+"""Activities: one row a change, how it ended. `changes` is JSON [{attribute, before, after}], `refused` a JSON list of
+attributes; `duration_ms` in milliseconds. `status` is null while nobody has acted."""
 
 
 @dataclasses.dataclass(frozen=True)

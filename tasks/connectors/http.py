@@ -22,6 +22,7 @@ import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
+from tasks.connectors.traffic import TRAFFIC
 from tasks.job import LOOPBACK
 from tasks.model import BadInputError, ProvisioningError, UnreachableError
 
@@ -148,7 +149,7 @@ class HttpSession:
         `writes` says whether the request changes something; null goes by the method. Raises `TransportError` when
         no attempt was answered, `ForbiddenHostError` and `ReadOnlyError` before anything is sent.
         """
-        where = f"{method} {shown(url)}"
+        where, host = f"{method} {shown(url)}", urlsplit(url).netloc.rpartition("@")[2]
         if origin(url) not in self._origins:
             raise ForbiddenHostError(
                 f"{where} was not sent: this sign-in is for {', '.join(sorted(self._origins))} only, and the address "
@@ -164,6 +165,7 @@ class HttpSession:
             attempt += 1
             with self._lock:
                 self._sent += 1
+            TRAFFIC.count_sent(host)
             try:
                 response = self._session.request(
                     method,
@@ -187,6 +189,8 @@ class HttpSession:
             except OSError as error:
                 raise BadInputError(f"{where} was not sent: {error}. Correct REQUESTS_CA_BUNDLE.") from None
             else:
+                if response.status_code == requests.codes.too_many_requests:
+                    TRAFFIC.count_throttled(host)
                 if response.status_code not in retry.statuses:
                     return response
                 pause = retry.wait_before(attempt, retry_after(response.headers.get("Retry-After")))

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from tasks.ledger import cycles
+from tasks.ledger import cycles, quarantine
 from tasks.ledger.cycles import JobStatus
 from tasks.ledger.frames import ADMINISTRATION_COLUMNS, fetch
 from tasks.ledger.tables import ADMINISTRATION, ESCROW, LEAVING, LINKS, SKIPS
@@ -20,8 +20,10 @@ from tasks.model import ResetScope
 
 
 def switch(connection: sa.Connection, job: str, status: JobStatus, by: str, why: str, now: dt.datetime) -> None:
-    """Switch a job on or off and record who did it."""
+    """Switch a job on or off and record who did it. Switching on lifts a quarantine."""
     cycles.ensure_job(connection, job, now)
+    if status is JobStatus.ON:
+        quarantine.leave(connection, job)
     cycles.change_job(connection, job, status=status)
     _record(connection, job, status.value, "", by, why, now)
 
@@ -33,12 +35,11 @@ def restart(
     changed: dict[str, Any] = {}
     if ResetScope.WATERMARK in scopes or ResetScope.LINKS in scopes:
         changed["watermark"] = None
-    if ResetScope.QUARANTINE in scopes:
-        changed.update(quarantine_reason=None, quarantine_message=None, quarantine_since=None)
     if ResetScope.FORCE_DELETES in scopes:
         changed["force_removals"] = True
-        # Whoever was staged is looked at again in any cycle; the quarantine they caused is over.
-        changed.update(quarantine_reason=None, quarantine_message=None, quarantine_since=None)
+    # Whoever was staged is looked at again in any cycle; the quarantine they caused is over.
+    if ResetScope.QUARANTINE in scopes or ResetScope.FORCE_DELETES in scopes:
+        quarantine.leave(connection, job)
     if changed:
         cycles.change_job(connection, job, **changed)
     forgotten = [ESCROW] if ResetScope.ESCROWS in scopes else []

@@ -15,10 +15,11 @@ import orjson
 import pandas as pd
 import sqlalchemy as sa
 
+from tasks.ledger.chain import ChainHead
 from tasks.ledger.database import insert
 from tasks.ledger.frames import CYCLE_COLUMNS, fetch
 from tasks.ledger.tables import CYCLES, JOBS
-from tasks.model import CycleKind
+from tasks.model import CycleKind, HeldError
 
 RUNNING: Final = "running"
 """State of a cycle that has not ended."""
@@ -33,6 +34,12 @@ class JobStatus(StrEnum):
     """It runs by its schedule and by hand."""
     OFF = "off"
     """It begins no cycle until a person switches it on."""
+    DISABLED = "disabled"
+    """It was switched off after four weeks in quarantine, and begins no cycle until a person switches it on."""
+
+
+class SwitchedOffError(HeldError):
+    """Raised when a job is to run that is switched off. Nothing was done."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +52,14 @@ class JobState:
     quarantine_reason: str | None = None
     quarantine_message: str | None = None
     quarantine_since: dt.datetime | None = None
+    quarantine_cycles: int = 0
+    """How many bad cycles have lengthened the pause."""
+    quarantine_until: dt.datetime | None = None
+    """Until when scheduled cycles rest."""
     last_complete: Mapping[str, Any] | None = None
     """The manifest of the last complete read."""
+    watermark_at: dt.datetime | None = None
+    """When the cycle began that read up to the watermark."""
     settings: str | None = None
     """What names the scope and the source that were carried out last."""
     force_removals: bool = False
@@ -65,10 +78,26 @@ def state(connection: sa.Connection, job: str) -> JobState:
         quarantine_reason=row.quarantine_reason,
         quarantine_message=row.quarantine_message,
         quarantine_since=row.quarantine_since,
+        quarantine_cycles=row.quarantine_cycles,
+        quarantine_until=row.quarantine_until,
         last_complete=None if row.last_complete is None else orjson.loads(row.last_complete),
+        watermark_at=row.watermark_at,
         settings=row.settings,
         force_removals=row.force_removals,
     )
+
+
+def check_switch(connection: sa.Connection, job: str) -> None:
+    """Make sure that a job may run. Raises `SwitchedOffError` when it is switched off."""
+    found = state(connection, job)
+    if found.status is JobStatus.OFF:
+        raise SwitchedOffError(f"The job {job} is switched off, so nothing was done. Switch it on to run it.")
+    if found.status is JobStatus.DISABLED:
+        raise SwitchedOffError(
+            f"The job {job} was switched off after four weeks in quarantine ({found.quarantine_reason}, since "
+            f"{found.quarantine_since:%Y-%m-%d %H:%M} UTC), so nothing was done. The last cycle said: "
+            f"{found.quarantine_message} Mend it, then switch the job on."
+        )
 
 
 def ensure_job(connection: sa.Connection, job: str, now: dt.datetime) -> None:
@@ -119,8 +148,10 @@ def end(
     manifest: Mapping[str, Any] | None,
     message: str,
     now: dt.datetime,
+    measured: Mapping[str, Any] | None = None,
+    at: ChainHead | None = None,
 ) -> None:
-    """Record how a cycle ended."""
+    """Record how a cycle ended, what it took, and where its job's chain then stands."""
     connection.execute(
         CYCLES.update()
         .where(CYCLES.c.cycle_id == cycle_id)
@@ -130,6 +161,9 @@ def end(
             counts=orjson.dumps(dict(counts)).decode(),
             manifest=None if manifest is None else orjson.dumps(dict(manifest)).decode(),
             message=message,
+            measured=None if measured is None else orjson.dumps(dict(measured)).decode(),
+            chain_position=at.position if at else None,
+            chain_head=at.seal if at else None,
         )
     )
 
@@ -143,6 +177,11 @@ def read(connection: sa.Connection, job: str | None, limit: int | None) -> pd.Da
 def job_of(connection: sa.Connection, cycle_id: str) -> str:
     """Give the job that a cycle is of."""
     return connection.execute(sa.select(CYCLES.c.job).where(CYCLES.c.cycle_id == cycle_id)).scalar_one()
+
+
+def began_at(connection: sa.Connection, cycle_id: str) -> dt.datetime:
+    """Give when a cycle began."""
+    return connection.execute(sa.select(CYCLES.c.started_at).where(CYCLES.c.cycle_id == cycle_id)).scalar_one()
 
 
 def kind_of(connection: sa.Connection, cycle_id: str) -> CycleKind:

@@ -21,7 +21,7 @@ from tasks.model import BadInputError, UnreachableError
 
 BUSY_SECONDS: Final = 60
 """How long a writer waits for another process to end its transaction on SQLite."""
-SCHEMA: Final = "0008"
+SCHEMA: Final = "0009"
 """The newest step of `migrations/versions`."""
 _MIGRATION_LOCK: Final = 7240163952
 """Key of the PostgreSQL advisory lock under which the schema is changed."""
@@ -55,10 +55,14 @@ class Database:
             raise
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """Give a connection in a transaction that only reads."""
-        with self._telling(), self._engine.connect() as connection, connection.begin():
-            yield connection
+    def reading(self, *, snapshot: bool = False) -> Iterator[sa.Connection]:
+        """Give a connection in a transaction that only reads; with `snapshot` all its reads see the same moment."""
+        with self._telling(), self._engine.connect() as connection:
+            if snapshot and connection.dialect.name == "postgresql":
+                # SQLite sees one moment in any transaction.
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:

@@ -73,12 +73,13 @@ def read(connection: sa.Connection, job: str) -> pd.DataFrame:
 
 
 def retry_now(connection: sa.Connection, job: str, now: dt.datetime, error_code: str | None, source: str | None) -> int:
-    """Make entries due now; give how many."""
+    """Make entries due now; give how many. Letter case does not count."""
     due = ESCROW.update().where(ESCROW.c.job == job).values(next_retry_at=now)
     if error_code is not None:
-        due = due.where(ESCROW.c.error_code == error_code)
+        due = due.where(sa.func.lower(ESCROW.c.error_code) == error_code.lower())
     if source is not None:
-        due = due.where(sa.or_(ESCROW.c.source_id == source, ESCROW.c.source_name == source))
+        names = (ESCROW.c.source_id, ESCROW.c.source_name)
+        due = due.where(sa.or_(*(sa.func.lower(name) == source.lower() for name in names)))
     return connection.execute(due).rowcount
 
 
@@ -105,4 +106,6 @@ def _row(job: str, ending: Ending, held: sa.Row[Any] | None, now: dt.datetime) -
         "attempts": attempts,
         "account_digest": change.account_digest,
         "mapping_digest": change.mapping_digest,
+        "partial": ending.status is Status.WARNING,
+        "reason": ending.reason,
     }

@@ -27,30 +27,6 @@ JSON object of what was last written, by attribute: text, a list of text, or nul
 SKIP_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {"source_id": STRING, "error_code": STRING, "reason": STRING}
 """Skips that have been told already, one row a person."""
 
-ACTIVITY_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
-    "change_id": STRING,
-    "cycle_id": STRING,
-    "job": STRING,
-    "source_id": STRING,
-    "source_name": STRING,
-    "target_uri": STRING,
-    "target_name": STRING,
-    "situation": STRING,
-    "operation": STRING,
-    "decision": STRING,
-    "status": STRING,
-    "error_code": STRING,
-    "reason": STRING,
-    "remedy": STRING,
-    "changes": STRING,
-    "refused": STRING,
-    "attempts": INT,
-    "started_at": TIME,
-    "duration_ms": INT,
-}
-"""Activities: one row a change. `changes` is JSON [{attribute, before, after}], `refused` a JSON list of attributes;
-`duration_ms` in milliseconds."""
-
 CYCLE_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "cycle_id": STRING,
     "job": STRING,
@@ -63,8 +39,13 @@ CYCLE_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "counts": STRING,
     "message": STRING,
     "manifest": STRING,
+    "measured": STRING,
+    "chain_position": INT,
+    "chain_head": STRING,
+    "pruned_at": TIME,
 }
-"""Cycles: one row a run; `counts` and `manifest` are JSON objects."""
+"""Cycles: one row a run; `counts`, `manifest` and `measured` are JSON objects. `chain_position` and `chain_head` are
+where the job's chain of activities stood at the end; `pruned_at` is when some of its activities were removed."""
 
 ESCROW_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "source_id": STRING,
@@ -76,8 +57,10 @@ ESCROW_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "attempts": INT,
     "account_digest": STRING,
     "mapping_digest": STRING,
+    "partial": BOOL,
+    "reason": STRING,
 }
-"""Escrow: one row a person; `next_retry_at` is null once given up."""
+"""Escrow: one row a person; `next_retry_at` is null once given up; `partial` marks operations that were partly done."""
 
 ADMINISTRATION_COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
     "at": TIME,

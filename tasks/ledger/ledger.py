@@ -5,11 +5,12 @@ The statements are in the modules named after their nouns; each method here is o
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 import pandas as pd
@@ -18,25 +19,38 @@ import sqlalchemy as sa
 from tasks.ledger import (
     activities,
     administration,
+    budgets,
+    chain,
     cycles,
     escrow,
     journal,
     leaving,
     links,
     locks,
+    notices,
     parts,
     plans,
+    pruning,
+    quarantine,
     source,
+    verification,
 )
+from tasks.ledger.chain import ChainHead
 from tasks.ledger.cycles import JobState, JobStatus
 from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
 from tasks.ledger.locks import Holder
+from tasks.ledger.notices import Cause, Notice, Turn
 from tasks.ledger.parts import Part
 from tasks.ledger.plans import SavedPlan
+from tasks.ledger.pruning import Pruned
+from tasks.ledger.quarantine import Transition
 from tasks.ledger.records import Moves, Request
 from tasks.ledger.source import Remember, SourceMemory
-from tasks.model import Approval, CycleKind, Decision, HeldError, History, Manifest, ResetScope
+from tasks.ledger.verification import Verification
+from tasks.model import Approval, CycleKind, Decision, History, Manifest, ResetScope
+
+_Given = TypeVar("_Given")
 
 
 def utc_now() -> dt.datetime:
@@ -129,33 +143,33 @@ class Ledger:
         with self._database.reading() as connection:
             return locks.held_by(connection, job, self._clock())
 
-    def quarantine(self, job: str, reason: str, message: str) -> None:
-        """Put a job into quarantine, for Microsoft's `reason` and with a `message` for people. Since when stays."""
+    def quarantine(self, job: str, reason: str, message: str) -> Transition:
+        """Put a job into quarantine, for Microsoft's `reason` and with a `message` for people, or keep it there.
+
+        Since when stays. Scheduled cycles rest until `JobState.quarantine_until`; after four weeks the job is disabled.
+        """
         with self._database.writing() as connection:
             now = self._clock()
             cycles.ensure_job(connection, job, now)
-            since = cycles.state(connection, job).quarantine_since or now
-            cycles.change_job(
-                connection, job, quarantine_reason=reason, quarantine_message=message, quarantine_since=since
-            )
+            return quarantine.enter(connection, job, reason, message, now)
 
-    def leave_quarantine(self, job: str) -> None:
+    def leave_quarantine(self, job: str) -> Transition:
         """Take a job out of quarantine."""
         with self._database.writing() as connection:
-            cycles.change_job(connection, job, quarantine_reason=None, quarantine_message=None, quarantine_since=None)
+            return quarantine.leave(connection, job)
 
     def begin_cycle(self, job: str, kind: CycleKind, flow_run_id: str = "", *, though_off: bool = False) -> str:
         """Hold the job and record that a cycle runs; give its id. The hold is renewed until `end_cycle`.
 
-        Raises `HeldError` naming the holder when another cycle runs, and when the job is switched off, unless it may
-        run `though_off`.
+        Raises `BusyError` naming the holder when another cycle runs, and `SwitchedOffError` when the job is switched
+        off, unless it may run `though_off`.
         """
         cycle_id = uuid.uuid4().hex
         with self._database.writing() as connection:
             now = self._clock()
             cycles.ensure_job(connection, job, now)
-            if cycles.state(connection, job).status is JobStatus.OFF and not though_off:
-                raise HeldError(f"The job {job} is switched off, so nothing was done. Switch it on to run it.")
+            if not though_off:
+                cycles.check_switch(connection, job)
             locks.take(connection, job, cycle_id, flow_run_id, self._lease, now)
             cycles.begin(connection, cycle_id, job, kind, flow_run_id, locks.holder(), now)
         with self._guard:
@@ -174,13 +188,15 @@ class Ledger:
         message: str = "",
         remember: Remember | None = None,
         settings: str | None = None,
+        measured: Mapping[str, Any] | None = None,
     ) -> None:
         """Record how a cycle ended and let go of its job, all in one transaction.
 
         A `watermark`, `mapping_digest`, `settings` or `remember` that is null leaves what the job has; a watermark
         ends the leave to exceed the limit of removals. A complete `manifest` becomes the last complete one, that of an
-        incremental cycle in its assignments and groups only. Raises `LostLockError` when another cycle holds the job by
-        now: then nothing is recorded.
+        incremental cycle in its assignments and groups only. `measured` is JSON-ready: what the cycle took. Where the
+        job's chain of activities stands is kept with the cycle. Raises `LostLockError` when another cycle holds the
+        job by now: then nothing is recorded.
         """
         with self._guard:
             heartbeat = self._beating.pop(cycle_id, None)
@@ -190,10 +206,12 @@ class Ledger:
         with self._database.writing() as connection:
             job = cycles.job_of(connection, cycle_id)
             locks.check(connection, job, cycle_id)
-            cycles.end(connection, cycle_id, state, counts or {}, kept, message, self._clock())
+            at = chain.head(connection, job)
+            cycles.end(connection, cycle_id, state, counts or {}, kept, message, self._clock(), measured, at)
             changed: dict[str, Any] = {}
             if watermark is not None:
                 changed.update(watermark=orjson.dumps(dict(watermark)).decode(), force_removals=False)
+                changed["watermark_at"] = cycles.began_at(connection, cycle_id)
             if mapping_digest is not None:
                 changed["mapping_digest"] = mapping_digest
             if settings is not None:
@@ -214,6 +232,17 @@ class Ledger:
         with self._database.writing() as connection:
             locks.check(connection, cycles.job_of(connection, cycle_id), cycle_id)
             cycles.change_kind(connection, cycle_id, kind)
+
+    def exchange_budget(self, target: str, exchange: Callable[[str | None], tuple[str, _Given]]) -> _Given:
+        """Let `exchange` turn the state of a budget (null at first) into the next one; give what else it gives.
+
+        One short transaction, in which nobody else sees the budget.
+        """
+        with self._database.writing() as connection:
+            now = self._clock()
+            state, given = exchange(budgets.take(connection, target, now))
+            budgets.put(connection, target, state, now)
+            return given
 
     def source(self, job: str) -> SourceMemory:
         """Give what `job` remembers of its source."""
@@ -237,6 +266,11 @@ class Ledger:
         """Give the links of `job` (`LINK_COLUMNS`): all, or those of `source_ids`."""
         with self._database.reading() as connection:
             return links.read(connection, job, source_ids)
+
+    def link_count(self, job: str) -> int:
+        """Count the links of `job`."""
+        with self._database.reading() as connection:
+            return links.count(connection, job)
 
     def link_holders(self, job: str, target_uris: Sequence[str]) -> dict[str, str]:
         """Give, by URI, the source ids that those of these accounts are linked to which are linked."""
@@ -286,6 +320,22 @@ class Ledger:
         """Give what is recorded of a saved plan; null when this ledger knows no such plan."""
         with self._database.reading() as connection:
             return plans.read(connection, plan_id)
+
+    def note_causes(self, job: str, causes: Collection[Cause]) -> Turn:
+        """Remember that exactly these causes stand now, for people to be told; give what is new and what is over."""
+        with self._database.writing() as connection:
+            cycles.ensure_job(connection, job, self._clock())
+            return notices.note(connection, job, causes, self._clock())
+
+    def notices(self, job: str) -> list[Notice]:
+        """Give the causes that stand, and those that are over and nobody was told so yet."""
+        with self._database.reading() as connection:
+            return notices.read(connection, job)
+
+    def told(self, job: str, known: Collection[Notice]) -> None:
+        """Record that people have been told of these notices."""
+        with self._database.writing() as connection:
+            notices.told(connection, job, known)
 
     def skips(self, job: str) -> pd.DataFrame:
         """Give the skips of `job` that have been told (`SKIP_COLUMNS`)."""
@@ -352,6 +402,7 @@ class Ledger:
         job: str | None = None,
         cycle_id: str | None = None,
         since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
         source: str | None = None,
         status: str | None = None,
         operation: str | None = None,
@@ -360,7 +411,8 @@ class Ledger:
     ) -> pd.DataFrame:
         """Give activities (`ACTIVITY_COLUMNS`), oldest first; with `limit` only the latest.
 
-        `since` is an aware instant; `source` is a source id or the name that reports use.
+        `since` and `until` are aware instants, the latter not included; `source` is a source id or a name as reports
+        have it.
         """
         with self._database.reading() as connection:
             return activities.read(
@@ -368,6 +420,7 @@ class Ledger:
                 job=job,
                 cycle_id=cycle_id,
                 since=since,
+                until=until,
                 source=source,
                 status=status,
                 operation=operation,
@@ -380,6 +433,39 @@ class Ledger:
         with self._database.reading() as connection:
             parts = [activities.recorded(connection, part) for part in chunks(change_ids)]
             return pd.concat(parts, ignore_index=True) if parts else activities.recorded(connection, [])
+
+    def cycles_with_activities(self, cycle_ids: Sequence[str]) -> set[str]:
+        """Give those of these cycles that have activities."""
+        with self._database.reading() as connection:
+            return {found for part in chunks(cycle_ids) for found in activities.cycles_among(connection, part)}
+
+    def chain_head(self, job: str) -> ChainHead:
+        """Give where the chain of the job's activities stands."""
+        with self._database.reading() as connection:
+            return chain.head(connection, job)
+
+    def verify(self, job: str, head: str = "") -> Verification:
+        """Check every activity of `job` against its seal; `head` is one that was kept somewhere else."""
+        with self._database.reading(snapshot=True) as connection:
+            return verification.verify(connection, job, head)
+
+    def prune(self, job: str, before: dt.datetime) -> Pruned:
+        """Remove what began before the instant `before`, as `pruning` says, some thousand records a transaction."""
+        with self._database.reading() as connection:
+            end = pruning.end_of(connection, job, before)
+        gone, reached = 0, -1
+        while reached < end:
+            with self._database.writing() as connection:
+                part, reached = pruning.prune_activities(connection, job, end, self._clock())
+            gone += part
+        with self._database.writing() as connection:
+            rest = pruning.prune_rest(connection, job, before)
+            return dataclasses.replace(rest, activities=gone, kept=pruning.kept_before(connection, job, end))
+
+    def pruned_at(self, job: str) -> dt.datetime | None:
+        """Give when activities of `job` were last removed because of their age; null when none ever were."""
+        with self._database.reading() as connection:
+            return pruning.pruned_at(connection, job)
 
     def _check(self, connection: sa.Connection, job: str, cycle_id: str) -> None:
         """Make sure that the cycle still holds the job, and this process its part of it, if it has only a part."""

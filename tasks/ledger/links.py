@@ -34,6 +34,11 @@ def read(connection: sa.Connection, job: str, source_ids: Sequence[str] | None =
     return pd.concat(parts, ignore_index=True) if parts else fetch(connection, LINKS, LINK_COLUMNS, chosen.limit(0))
 
 
+def count(connection: sa.Connection, job: str) -> int:
+    """Count the links of `job`."""
+    return connection.execute(sa.select(sa.func.count()).where(LINKS.c.job == job)).scalar_one()
+
+
 def holders(connection: sa.Connection, job: str, target_uris: Sequence[str]) -> dict[str, str]:
     """Give the source ids, by URI, that these accounts are linked to."""
     statement = sa.select(LINKS.c.target_uri, LINKS.c.source_id).where(

@@ -36,6 +36,10 @@ class Holder:
     seen_at: dt.datetime
 
 
+class BusyError(HeldError):
+    """Raised when another cycle holds the job. Nothing was done."""
+
+
 class LostLockError(HeldError):
     """Raised when a cycle finds that it holds its job no more, having been silent for too long. Nothing was written."""
 
@@ -43,7 +47,7 @@ class LostLockError(HeldError):
 def take(
     connection: sa.Connection, job: str, cycle_id: str, flow_run_id: str, lease: dt.timedelta, now: dt.datetime
 ) -> None:
-    """Hold `job` for `cycle_id`. Raises `HeldError` naming the holder when another cycle does and is alive."""
+    """Hold `job` for `cycle_id`. Raises `BusyError` naming the holder when another cycle does and is alive."""
     values: dict[str, Any] = {
         "cycle_id": cycle_id,
         "holder": holder(),
@@ -61,7 +65,7 @@ def take(
     )
     if connection.execute(taken).scalar() is None:
         row = connection.execute(sa.select(LOCKS).where(LOCKS.c.job == job)).one()
-        raise HeldError(_held(job, row, now))
+        raise BusyError(_held(job, row, now))
 
 
 def check(connection: sa.Connection, job: str, cycle_id: str) -> None:

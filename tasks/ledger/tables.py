@@ -46,19 +46,24 @@ JOBS: Final = sa.Table(
     sa.Column("job", sa.Text, primary_key=True),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("watermark", sa.Text),
+    sa.Column("watermark_at", Instant),
     sa.Column("mapping_digest", sa.Text),
     sa.Column("last_complete", sa.Text),
     sa.Column("quarantine_reason", sa.Text),
     sa.Column("quarantine_message", sa.Text),
     sa.Column("quarantine_since", Instant),
+    sa.Column("quarantine_cycles", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("quarantine_until", Instant),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("settings", sa.Text),
     sa.Column("force_removals", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-"""One row a job: what the next cycle starts from. `status` is on or off; `watermark` and `last_complete` are JSON.
+"""One row a job: what the next cycle starts from. `watermark` and `last_complete` are JSON.
 
-`settings` names the scope and source that were carried out last; `force_removals` lets the next cycle exceed the limit
-of removals."""
+`watermark_at` is when the cycle began that read up to the watermark. `quarantine_cycles` counts the bad cycles that
+lengthened the pause, which lasts to `quarantine_until`. `settings` names the scope and source that were carried out
+last; `force_removals` lets the next cycle exceed the limit of removals."""
+
 
 ADMINISTRATION: Final = sa.Table(
     "administration",
@@ -88,6 +93,10 @@ CYCLES: Final = sa.Table(
     sa.Column("counts", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("manifest", sa.Text),
+    sa.Column("measured", sa.Text),
+    sa.Column("chain_position", sa.BigInteger),
+    sa.Column("chain_head", sa.Text),
+    sa.Column("pruned_at", Instant),
     sa.Index(None, "job", "started_at"),
     sa.Index(
         "ix_cycles_running",
@@ -96,7 +105,8 @@ CYCLES: Final = sa.Table(
         postgresql_where=sa.text("state = 'running'"),
     ),
 )
-"""One row a run of a job; `counts` and `manifest` are JSON objects."""
+"""One row a run of a job; `counts`, `manifest` and `measured` are JSON objects. `chain_position` and `chain_head` are
+where the job's chain stood at the end; `pruned_at` is when some of its activities were removed."""
 
 LOCKS: Final = sa.Table(
     "locks",
@@ -223,12 +233,48 @@ ACTIVITIES: Final = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("started_at", Instant, nullable=False),
     sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Column("position", sa.BigInteger),
+    sa.Column("seal", sa.Text),
+    sa.UniqueConstraint("job", "position"),
     sa.Index(None, "cycle_id"),
     sa.Index(None, "job", "started_at"),
     sa.Index(None, "source_id"),
     sa.Index(None, "source_name"),
 )
-"""One row a change: how it ended, as far as it is known; `changes` and `refused` are JSON."""
+"""One row a change: how it ended, as far as it is known; `changes` and `refused` are JSON.
+
+`position` is the row's place in its job's chain, from 1, and `seal` the hash over the row and the seal before it."""
+
+CHAINS: Final = sa.Table(
+    "chains",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("seal", sa.Text, nullable=False),
+)
+"""One row a job: the last position and seal of its activities. Whoever records activities holds this row."""
+
+SUPERSEDED: Final = sa.Table(
+    "superseded",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("change_id", sa.Text, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("seal", sa.Text, nullable=False),
+)
+"""One row an activity that was brought up to date: `record` is what it said before, as it was sealed."""
+
+PRUNINGS: Final = sa.Table(
+    "prunings",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("seal", sa.Text, nullable=False),
+    sa.Column("pruned_at", Instant, nullable=False),
+)
+"""One row a stretch of the chain that retention removed: its first and last position, and the seal of the last."""
 
 ESCROW: Final = sa.Table(
     "escrow",
@@ -243,10 +289,13 @@ ESCROW: Final = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("account_digest", sa.Text),
     sa.Column("mapping_digest", sa.Text, nullable=False),
+    sa.Column("partial", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("reason", sa.Text),
 )
 """One row a person whose last operation failed or was not wholly done, and when it is tried again.
 
-`next_retry_at` is null once given up: then only a changed source or mapping brings it back."""
+`next_retry_at` is null once given up: then only a changed source or mapping, or a person, brings it back. `partial`
+tells that a part of the operation was done."""
 
 PLANS: Final = sa.Table(
     "plans",
@@ -330,3 +379,25 @@ UNSETTLED: Final = sa.Table(
     sqlite_with_rowid=False,
 )
 """One row a person whose operation was held, staged or not come to: looked at again whether or not they change."""
+
+BUDGETS: Final = sa.Table(
+    "budgets",
+    METADATA,
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+)
+"""One row a target: the calls made of late, the permits out, and the rate limits found, as JSON."""
+
+NOTICES: Final = sa.Table(
+    "notices",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("over_at", Instant),
+    sa.Column("told", sa.Boolean, nullable=False),
+)
+"""One row a thing that people have to know: standing since when, over when, and whether they were told it stands."""

@@ -14,6 +14,7 @@ from tasks.job import Job
 from tasks.ledger.ledger import Ledger
 from tasks.load import outcome, policy
 from tasks.load.execute import Execution, Setting
+from tasks.load.pace import pace_of
 from tasks.load.patience import Patience, Stop
 from tasks.load.prepare import SecondLook
 from tasks.load.schedule import Schedule
@@ -76,7 +77,7 @@ def _execute(
         job=job.name,
         cycle_id=plan.cycle_id,
         workers=job.load.workers,
-        requests_per_minute=job.load.requests_per_minute,
+        pace=pace_of(target, ledger, job, patience),
         second_look=second_look,
         patience=patience,
         progress=progress,

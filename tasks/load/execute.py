@@ -13,7 +13,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, Final
 
@@ -23,18 +23,25 @@ from tasks.connectors.replicon.writing import Written
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Ending, Moves, State
 from tasks.load import outcome, policy
-from tasks.load.patience import Pace, Patience, Stop
+from tasks.load.concurrency import Lanes
+from tasks.load.pace import Pace
+from tasks.load.patience import Patience, Stop
 from tasks.load.prepare import Ready, SecondLook, make_ready
 from tasks.load.schedule import Schedule
 from tasks.load.send import Sender, Sent
+from tasks.load.speed import Speed
 from tasks.load.verify import Finding, read_back
 from tasks.load.work import SUPERVISOR, Item
-from tasks.model import Operation, Progress, silent
+from tasks.model import Operation, Progress, QuarantineReason, silent
 
 READY_TOGETHER: Final = 20
 """How many operations are made ready in one go: few, so that the second look is fresh, and what Graph reads at once."""
+GATHERING: Final = 0.02
+"""Seconds for which news are gathered before they are recorded together."""
 READ_BACK_TOGETHER: Final = 200
 """How many accounts are read back in one go; one bulk read holds them."""
+LISTENS_AFTER: Final = 0.2
+"""Seconds after which the waiting caller can be struck by an exception that another thread raises in it."""
 READ_BACK_AFTER: Final = 2.0
 """Seconds after which answers are read back although they are few."""
 
@@ -48,7 +55,7 @@ class Setting:
     job: str
     cycle_id: str
     workers: int
-    requests_per_minute: int | None
+    pace: Pace
     second_look: SecondLook | None = None
     patience: Patience = dataclasses.field(default_factory=Patience)
     progress: Progress = silent
@@ -67,8 +74,7 @@ class Execution:
         self._schedule = schedule
         self._accounts = accounts
         self._stop = stop
-        self._pace = Pace(setting.requests_per_minute, stop, setting.patience)
-        self._sender = Sender(setting.target, self._pace, stop, setting.patience)
+        self._sender = Sender(setting.target, setting.pace, Lanes(setting.workers), stop, setting.patience)
         self._news: queue.SimpleQueue[tuple[Callable[[Any], None], Any]] = queue.SimpleQueue()
         self._moves = Moves()
         self._prepared: deque[Item] = deque()
@@ -79,6 +85,7 @@ class Execution:
         self._claimed: dict[str, str] = {}
         self._silent_in_a_row = 0
         self._total = schedule.total
+        self._speed = Speed(time.monotonic())
 
     def resume(self, items: Sequence[Item]) -> None:
         """Take over operations whose journal rows an earlier run left: sent ones are sent again, others read back."""
@@ -97,9 +104,13 @@ class Execution:
         What is under way is finished and recorded first; what is left is recorded as not attempted.
         """
         context = contextvars.copy_context()
+        self._setting.pace.obey(self._stop)
         with ThreadPoolExecutor(1, thread_name_prefix="load") as decider:
             work = decider.submit(context.run, self._work)
             try:
+                # A time-out may be raised from another thread, which reaches this one between two waits only.
+                while not wait([work], timeout=LISTENS_AFTER).done:
+                    continue
                 work.result()
             except BaseException:
                 self._stop.order("the run was cancelled")
@@ -114,6 +125,7 @@ class Execution:
             try:
                 while self._advance(senders, readers):
                     self._take_news()
+                self._setting.pace.flush()
             except BaseException:
                 self._stop.order("the run failed")
                 raise
@@ -135,6 +147,9 @@ class Execution:
         news = []
         if self._preparing or self._sending or self._reading:
             news.append(self._news.get())
+        if self._sending > self._setting.workers:
+            # More waits to be sent than can be under way: nobody idles while news gather into one transaction.
+            time.sleep(GATHERING)
         while not self._news.empty():
             news.append(self._news.get())
         self._look_up_holders(
@@ -172,6 +187,9 @@ class Execution:
             and len(self._prepared) + self._preparing * READY_TOGETHER < ahead
         ):
             items = self._claimed_of(self._schedule.take(READY_TOGETHER))
+            under_way = self._preparing or self._sending or self._reading or self._prepared or self._answered
+            if not (items or self._schedule or under_way):
+                self._schedule.release()
             if not items:
                 continue
             for item in items:
@@ -190,21 +208,18 @@ class Execution:
             self._start(readers, partial(self._read, items), partial(self._after_reading, items))
 
     def _ready(self, items: Sequence[Item]) -> list[Ready]:
-        self._pace.turn()
         return make_ready(items, self._setting.target, self._setting.second_look)
 
     def _read(self, items: Sequence[Item]) -> list[Finding]:
-        """Read back, waiting for the rate limit. The order to stop lets this finish, but not wait."""
+        """Read back, waiting for the rate limit as the pace says. The order to stop lets this finish, but not wait."""
         gives_up = time.monotonic() + self._setting.patience.throttled_for
         while True:
-            self._pace.turn()
             try:
                 return read_back(items, self._setting.target)
             except RepliconError as error:
                 waits = error.kind is Failure.THROTTLED and time.monotonic() < gives_up and not self._stop.given
                 if not waits:
                     return [Finding(True, unread=str(error)) for _ in items]
-                self._pace.refused(error.retry_after)
 
     def _start(self, pool: ThreadPoolExecutor, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Do `work` in another thread, and `then` with its result, or its exception, in this one."""
@@ -260,7 +275,6 @@ class Execution:
         """Act on a failure of the reads that preparing needs; wait for the rate limit as long as a request would."""
         waited = item.took_ms() / 1000
         if error.kind is Failure.THROTTLED and waited < self._setting.patience.throttled_for:
-            self._pace.refused(error.retry_after)
             self._schedule.put(item)
         else:
             self._act_on(item, error)
@@ -328,7 +342,7 @@ class Execution:
                 self._stop.order(f"{self._silent_in_a_row} requests in a row were not answered, the last one: {error}")
         if following is policy.Next.STOP:
             self._stop.order(f"no request can succeed: {error}")
-            self._setting.ledger.quarantine(self._setting.job, "EncounteredQuarantineException", str(error))
+            self._setting.ledger.quarantine(self._setting.job, QuarantineReason.EXCEPTION, str(error))
         if following is policy.Next.GONE and item.done is None:
             self._end(outcome.gone(item, error, self._now()))
         elif following is policy.Next.DISABLE:
@@ -405,7 +419,8 @@ class Execution:
         self._moves.endings.append(ending)
         self.endings.append(ending)
         self._schedule.settled(ending.change.source_id)
-        self._setting.progress("load", len(self.endings), self._total, "")
+        done = len(self.endings)
+        self._setting.progress("load", done, self._total, self._speed.told(done, self._total, time.monotonic()))
 
     def _record(self) -> None:
         """Write what has happened to the journal, in one transaction, before anything that follows from it leaves."""

@@ -1,19 +1,15 @@
-"""How long load waits and how often it tries, the order to stop, and the pace of requests. Knows no request's content.
+"""How long load waits and how often it tries, and the order to stop. Knows no request's content.
 
-`send.py` and `execute.py` use these.
+`send.py`, `pace.py` and `execute.py` use these.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import random
 import threading
 import time
-from collections import deque
 from typing import Final
 
-_WINDOW: Final = 60.5
-"""Seconds within which the cap of a minute counts; a little more, for requests that overtake each other on the way."""
 _SLICE: Final = 0.2
 """Seconds after which a waiting thread looks again whether it is to stop."""
 
@@ -63,59 +59,3 @@ class Stop:
         while not self.given and (left := ends - time.monotonic()) > 0:
             self._within.wait(min(_SLICE, left))
         return self.given
-
-
-class Pace:
-    """Gives turns to send: at most `per_minute` in any minute (no cap when null), none while the target says wait."""
-
-    def __init__(self, per_minute: int | None, stop: Stop, patience: Patience) -> None:
-        self._per_minute = per_minute
-        self._stop = stop
-        self._patience = patience
-        self._lock = threading.Lock()
-        self._turns: deque[float] = deque()
-        self._closed_until = 0.0
-        self._refusals = 0
-
-    def turn(self) -> bool:
-        """Wait for a turn; false when the order to stop came first."""
-        while not self._stop.given:
-            wait = self._take()
-            if wait <= 0:
-                return True
-            self._stop.during(wait)
-        return False
-
-    def refused(self, retry_after: float | None) -> None:
-        """Tell that a request was refused for the rate limit: nobody sends for a while."""
-        with self._lock:
-            now = time.monotonic()
-            if retry_after is None:
-                # Refusals of requests that were under way together are one message, not many.
-                if now < self._closed_until:
-                    return
-                waits = self._patience.throttled
-                retry_after = waits[min(self._refusals, len(waits) - 1)] * random.uniform(1.0, 1.1)
-            self._refusals += 1
-            self._closed_until = max(self._closed_until, now + retry_after)
-
-    def accepted(self) -> None:
-        """Tell that a request got through."""
-        if self._refusals:
-            with self._lock:
-                self._refusals = 0
-
-    def _take(self) -> float:
-        """Take a turn if there is one, else give the seconds until it is worth asking again."""
-        with self._lock:
-            now = time.monotonic()
-            if now < self._closed_until:
-                return self._closed_until - now
-            if self._per_minute is None:
-                return 0.0
-            while self._turns and self._turns[0] <= now - _WINDOW:
-                self._turns.popleft()
-            if len(self._turns) >= self._per_minute:
-                return self._turns[0] + _WINDOW - now
-            self._turns.append(now)
-            return 0.0

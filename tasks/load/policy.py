@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from tasks.connectors.replicon.errors import Failure, RepliconError
+from tasks.connectors.replicon.errors import TRAITS, Failure, RepliconError
 from tasks.model import Operation
 
 
@@ -58,6 +58,9 @@ def after(error: RepliconError, operation: Operation) -> Next:
         return Next.LOOK_UP
     return _TABLE[error.kind]
 
+
+STOPPING_CODES: Final = frozenset(TRAITS[kind].error_code for kind, step in _TABLE.items() if step is Next.STOP)
+"""Codes of failures after which no request can succeed."""
 
 NOT_APPLIED: Final = "NotApplied"
 """The target answered with success, and reading back shows that it did not do it."""

@@ -14,7 +14,7 @@ import orjson
 import pandas as pd
 
 from tasks.ledger.records import Change, Difference, Value
-from tasks.load.work import SUPERVISOR, Item
+from tasks.load.work import LOGIN_NAME, SUPERVISOR, Item
 from tasks.model import Operation, Situation, TargetAttribute
 
 _FACTS: Final = ("change_id", "source_id", "source_name", "target_uri", "target_name", "situation", "operation")
@@ -25,7 +25,8 @@ class Schedule:
 
     `operations` and `changes` are the plan's frames, the former cut to those rows. A row whose supervisor is created
     or made fit by another row waits for that row and for nothing else. In a circle the first row goes without its
-    supervisor, who is written in a second step.
+    supervisor, who is written in a second step. A row that takes over a login name is kept back until the row is done
+    whose account still has it; `release` lets it go where both wait for each other.
     """
 
     def __init__(
@@ -48,7 +49,10 @@ class Schedule:
         self._awaited = {self._columns["source_id"][row] for row in np.unique(parents[parents >= 0]).tolist()}
         # Rows in the plan's order are a heap already.
         self._ready: list[int] = np.flatnonzero((parents < 0) | self._late).tolist()
+        self._givers = _givers(operations, changes)
+        self._kept_back: dict[str, list[int]] = {}
         self._again: list[Item] = []
+        self._settled: set[str] = set()
         self.total: Final = len(operations)
 
     def __bool__(self) -> bool:
@@ -58,8 +62,20 @@ class Schedule:
         """Take up to `count` operations that can run now, further steps of those under way first."""
         taken, self._again = self._again[:count], self._again[count:]
         while self._ready and len(taken) < count:
-            taken.append(self._item(heapq.heappop(self._ready)))
+            row = heapq.heappop(self._ready)
+            giver = self._givers.pop(row, None)
+            if giver is None or giver in self._settled:
+                taken.append(self._item(row))
+            else:
+                self._kept_back.setdefault(giver, []).append(row)
         return taken
+
+    def release(self) -> None:
+        """Let rows go that are kept back for a login name: nothing is under way that could set it free."""
+        for rows in self._kept_back.values():
+            self._ready.extend(rows)
+        self._kept_back = {}
+        heapq.heapify(self._ready)
 
     def put(self, item: Item) -> None:
         """Let a further step of an operation wait for its turn, or for the account that it refers to."""
@@ -72,6 +88,9 @@ class Schedule:
     def settled(self, source_id: str) -> None:
         """Tell that the account of `source_id` is as planned, or will not be: who waited for it can run."""
         self._awaited.discard(source_id)
+        self._settled.add(source_id)
+        for row in self._kept_back.pop(source_id, ()):
+            heapq.heappush(self._ready, row)
         for entry in self._reports.pop(source_id, ()):
             if isinstance(entry, Item):
                 self._again.append(entry)
@@ -91,7 +110,8 @@ class Schedule:
     def rest(self) -> list[int]:
         """Give the rows that have not been taken, in the plan's order."""
         waiting = [entry for reports in self._reports.values() for entry in reports if not isinstance(entry, Item)]
-        return sorted([*self._ready, *waiting])
+        kept_back = [row for rows in self._kept_back.values() for row in rows]
+        return sorted([*self._ready, *waiting, *kept_back])
 
     def _item(self, row: int) -> Item:
         facts: dict[str, Any] = {
@@ -156,6 +176,22 @@ def _parents(operations: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
     makes = operations["operation"].isin([Operation.CREATE, Operation.UPDATE, Operation.ENABLE])
     waits = operations["waits_for"].notna().to_numpy(dtype=bool) & (parents >= 0)
     return np.where(waits & makes.to_numpy(dtype=bool)[parents], parents, -1).astype(np.int64)
+
+
+def _givers(operations: pd.DataFrame, changes: pd.DataFrame) -> dict[int, str]:
+    """Give, by row, the person whose account still has the login name that the row's account is to get."""
+    logins = changes[changes["attribute"].eq(LOGIN_NAME)].set_index("change_id")
+    change_ids = operations["change_id"]
+    new = logins["after"].str.casefold().reindex(change_ids).reset_index(drop=True)
+    old = logins["before"].str.casefold().reindex(change_ids).reset_index(drop=True)
+    deleted = operations["operation"].eq(Operation.DELETE).fillna(value=False).reset_index(drop=True)
+    given = old.mask(deleted, operations["target_name"].str.casefold().reset_index(drop=True))
+    given = given[given.notna() & given.ne(new).fillna(value=True)].drop_duplicates()
+    holders = pd.Series(given.index, index=given.array)
+    taken = new[new.isin(holders.index)]
+    rows = holders.reindex(taken.array).astype(int)
+    source_ids = operations["source_id"].reset_index(drop=True)
+    return dict(zip(taken.index.tolist(), source_ids.iloc[rows.to_numpy()].tolist(), strict=True))
 
 
 def _openers(parents: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:

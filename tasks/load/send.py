@@ -6,15 +6,18 @@ Runs in load's worker threads; touches neither the ledger nor other operations. 
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pandas as pd
 
 from tasks.connectors.replicon.attributes import attribute
 from tasks.connectors.replicon.errors import RepliconError
 from tasks.connectors.replicon.users import RepliconUsers
-from tasks.connectors.replicon.writing import Written
+from tasks.connectors.replicon.writing import Prepared, Written
 from tasks.ledger.records import Value
-from tasks.load.patience import Pace, Patience, Stop
+from tasks.load.concurrency import Lanes
+from tasks.load.pace import Pace
+from tasks.load.patience import Patience, Stop
 from tasks.load.policy import Next, after
 from tasks.load.work import Item
 from tasks.model import STRING
@@ -34,29 +37,31 @@ class Sent:
 
 
 class Sender:
-    """Sends one request at a time for each thread that calls it."""
+    """Sends one request at a time for each thread that calls it, when `pace` and `lanes` allow it."""
 
-    def __init__(self, target: RepliconUsers, pace: Pace, stop: Stop, patience: Patience) -> None:
+    def __init__(self, target: RepliconUsers, pace: Pace, lanes: Lanes, stop: Stop, patience: Patience) -> None:
         self._target = target
         self._pace = pace
+        self._lanes = lanes
         self._stop = stop
         self._patience = patience
 
     def send(self, item: Item) -> Sent:
         """Send the item's stored request until its outcome is known, patience ends, or the order to stop comes."""
         prepared = item.stored()
-        attempts, refused_for, pauses = 0, 0.0, iter(self._patience.again)
+        operation = f"{prepared.service}.{prepared.operation}"
+        attempts, gives_up, pauses = 0, 0.0, iter(self._patience.again)
         unknown: RepliconError | None = None
-        while self._pace.turn():
-            attempts += 1
+        while not self._stop.given:
             try:
-                written = self._target.send(prepared)
+                written = self._sent(operation, prepared)
             except RepliconError as error:
+                attempts += 1
                 step = after(error, item.operation)
                 if step is Next.WAIT:
-                    self._pace.refused(error.retry_after)
-                    refused_for += error.retry_after or self._patience.throttled[-1]
-                    if refused_for < self._patience.throttled_for:
+                    now = time.monotonic()
+                    gives_up = gives_up or now + self._patience.throttled_for
+                    if now < gives_up:
                         continue
                 elif step is Next.AGAIN:
                     unknown = error if error.outcome_unknown else unknown
@@ -68,9 +73,27 @@ class Sender:
                 else:
                     return Sent(attempts, error=error)
                 return Sent(attempts, error=unknown or error, unknown=unknown is not None)
-            self._pace.accepted()
-            return Sent(attempts, written=written)
+            if written is None:
+                break
+            return Sent(attempts + 1, written=written)
         return Sent(attempts, error=unknown, unknown=unknown is not None)
+
+    def _sent(self, operation: str, prepared: Prepared) -> Written | None:
+        """Send it once, in a lane of its own and with a permit; null when the order to stop came first.
+
+        The lane comes first, so that no permit is out for long: a refusal makes those that are out worthless.
+        """
+        took: float | None = None
+        self._lanes.take()
+        try:
+            if not self._pace.turn(operation):
+                return None
+            began = time.monotonic()
+            written = self._target.send(prepared)
+            took = time.monotonic() - began
+            return written
+        finally:
+            self._lanes.leave(took)
 
     def _looked_up(self, item: Item, attempts: int, error: RepliconError) -> Sent:
         """Find the account that was to be created: an earlier request may have made it, or somebody else."""

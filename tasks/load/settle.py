@@ -17,6 +17,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Ending, Moves, Request, State
 from tasks.load import outcome
 from tasks.load.execute import Execution, Setting
+from tasks.load.pace import pace_of
 from tasks.load.patience import Patience, Stop
 from tasks.load.schedule import Schedule
 from tasks.load.work import PENDING, SUPERVISOR, Item
@@ -79,7 +80,7 @@ def _run(
         job=job.name,
         cycle_id=cycle_id,
         workers=job.load.workers,
-        requests_per_minute=job.load.requests_per_minute,
+        pace=pace_of(target, ledger, job, patience or Patience()),
         patience=patience or Patience(),
         progress=lambda _, done, total, note="": progress("settle", done, total, note),
     )

@@ -15,12 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.model import STRING, TargetAttribute
+from tasks.model import BOOL, STRING, TargetAttribute
 
 _UNIT: Final = "\x1f"
-_HEX: Final = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint8).reshape(256, 2)
+HEX: Final = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint8).reshape(256, 2)
+"""The two hexadecimal digits of each byte."""
 _DATE: Final = r"^(?P<day>\d{4}-\d{2}-\d{2})(?:[T ].*)?$"
-_NO_VALUE: Final = "\x00"
+_DAY: Final = len("2026-03-09")
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 """One flag a row."""
@@ -41,13 +42,19 @@ def series_of(array: pa.Array | pa.ChunkedArray) -> pd.Series:
 
 def mask_of(series: pd.Series) -> Mask:
     """Give a flag column as numpy flags that may be changed; missing counts as false."""
-    flags: Mask = series.fillna(False).to_numpy(dtype=bool)
+    if series.dtype == BOOL:
+        flags: Mask = pc.fill_null(array_of(series), False).to_numpy(zero_copy_only=False)
+    else:
+        flags = series.fillna(False).to_numpy(dtype=bool)
     # pandas lends its own array, read-only, where it is one of numpy's already.
     return flags if flags.flags.writeable else flags.copy()
 
 
 def take(array: pa.Array, places: Places) -> pa.Array:
     """Give the values at `places`; null where a place is -1."""
+    count = len(places)
+    if count and places[0] >= 0 and places[-1] - places[0] == count - 1 and (places[1:] - places[:-1] == 1).all():
+        return array.slice(places[0], count)
     return array.take(pa.array(places, mask=places < 0))
 
 
@@ -75,8 +82,13 @@ def key_of(values: pa.Array, attribute: TargetAttribute) -> pa.Array:
     if attribute.type == "DateTime":
         values = day_of(values)
     elif attribute.type == "Boolean" or not attribute.case_exact:
-        values = pc.utf8_lower(values)
+        values = lower(values)
     return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+
+
+def lower(values: pa.Array) -> pa.Array:
+    """Give texts in lower case, by the quick way where all of them are plain ASCII."""
+    return pc.ascii_lower(values) if pc.all(pc.string_is_ascii(values)).as_py() is not False else pc.utf8_lower(values)
 
 
 def text_of(values: pa.Array, attribute: TargetAttribute) -> pa.Array:
@@ -88,12 +100,16 @@ def text_of(values: pa.Array, attribute: TargetAttribute) -> pa.Array:
 
 def day_of(values: pa.Array) -> pa.Array:
     """Cut instants such as 2026-03-09T00:00:00Z down to their day; what is no date stays as it is."""
+    if (pc.max(pc.binary_length(values)).as_py() or 0) <= _DAY:
+        return values
     return pc.coalesce(pc.struct_field(pc.extract_regex(values, pattern=_DATE), "day"), values)
 
 
 def differ(left: pa.Array, right: pa.Array) -> Mask:
     """Tell where two text columns differ; null equals null alone."""
-    unequal = pc.not_equal(pc.fill_null(left, _NO_VALUE), pc.fill_null(right, _NO_VALUE))
+    unequal = pc.not_equal(left, right)
+    if unequal.null_count:
+        unequal = pc.coalesce(unequal, pc.xor(left.is_valid(), right.is_valid()))
     flags: Mask = unequal.to_numpy(zero_copy_only=False)
     return flags
 
@@ -139,7 +155,7 @@ def new_ids(count: int) -> pa.Array:
     raw = np.frombuffer(bytearray(os.urandom(16 * count)), np.uint8).reshape(count, 16)
     raw[:, 6] = raw[:, 6] & 0x0F | 0x40
     raw[:, 8] = raw[:, 8] & 0x3F | 0x80
-    digits = _HEX[raw].reshape(count, 32)
+    digits = HEX[raw].reshape(count, 32)
     texts = np.insert(digits, [8, 12, 16, 20], ord("-"), axis=1)
     offsets = np.arange(0, 36 * count + 1, 36, dtype=np.int32)
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(texts)))

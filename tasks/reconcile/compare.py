@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,8 @@ from tasks.reconcile.columns import (
     text_of,
     united,
 )
+from tasks.reconcile.digest import hashed, total
+from tasks.reconcile.fingerprint import Lanes
 from tasks.reconcile.references import Resolved
 from tasks.reconcile.standing import LOGIN_ENABLED
 from tasks.reconcile.wanted import Present, Wanted
@@ -55,14 +57,50 @@ def differences(
     """
     blind = {name: attribute for name, attribute in wanted.attributes.items() if not present.has(name)}
     known = remembered(written, blind) if blind else {}
+    unlike = ~_alike(wanted, people, present, accounts, resolved)
+    suspects, theirs = people[unlike], accounts[unlike]
     parts = []
-    for name in wanted.attributes:
-        before = known[name] if name in known else present.values(name, accounts)
-        if name in resolved:
-            parts.append(_moved(name, resolved[name], people, before))
+    for name, attribute in wanted.attributes.items():
+        if name in known:
+            who, before = people, known[name]
         else:
-            parts.append(_differing(wanted, name, people, before, None if name in known else canonical))
+            covered = attribute.readable
+            who, before = (suspects if covered else people), present.values(name, theirs if covered else accounts)
+        if name in resolved:
+            parts.append(_moved(name, resolved[name], who, before))
+        else:
+            parts.append(_differing(wanted, name, who, before, None if name in known else canonical))
     return _stacked(parts)
+
+
+def _alike(
+    wanted: Wanted, people: Places, present: Present, accounts: Places, resolved: Mapping[str, Resolved]
+) -> Mask:
+    """Mark people whose account holds every readable value that flows, by 128-bit hashes of whole accounts.
+
+    Accounts are hashed in their own order and only the sums are brought beside the people: fetching every value from
+    its place would cost several times as much. Of a small part of the accounts nobody is marked, and each value is
+    compared; so it is where the target does not give back what it should.
+    """
+    names = [name for name, attribute in wanted.attributes.items() if attribute.readable]
+    few = 2 * len(people) < len(present.uri)
+    if few or not len(people) or not all(present.has(name) for name in names):
+        return np.zeros(len(people), bool)
+    owner = np.zeros(len(present.uri), np.int64)
+    owner[accounts] = people
+
+    def parts() -> Iterator[tuple[Lanes, Mask]]:
+        for name in names:
+            reference = resolved.get(name)
+            attribute = None if reference else wanted.attributes[name]
+            flows = reference.flows if reference else wanted.flows(name)
+            yield hashed(name, present.column(name), attribute), flows if flows.all() else flows[owner]
+
+    theirs, mine = total(parts(), len(owner)), wanted.readable_sums(resolved)
+    alike = accounts >= 0
+    for left, right in zip(mine, theirs, strict=True):
+        alike &= left[people] == right[accounts]
+    return alike
 
 
 def creations(wanted: Wanted, people: Places, resolved: Mapping[str, Resolved]) -> pd.DataFrame:
@@ -107,7 +145,7 @@ def _differing(wanted: Wanted, name: str, people: Places, before: pa.Array, cano
 
 def _suspects(wanted: Wanted, name: str, people: Places, before: pa.Array) -> Mask:
     """Tell for whom the attribute flows and seems to differ from what is there."""
-    seems = differ(key_of(before, wanted.attributes[name]), take(wanted.key(name), people))
+    seems = differ(key_of(before, wanted.attributes[name]), wanted.key(name, people))
     return wanted.flows(name)[people] & seems
 
 

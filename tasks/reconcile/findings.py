@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.job import Drift, Job
-from tasks.model import INT, OPERATION_COLUMNS, Decision, Operation, Situation, empty_frame
+from tasks.model import INT, OPERATION_COLUMNS, Decision, Operation, Situation, conform, empty_frame
 from tasks.reconcile.columns import (
     Mask,
     Places,
@@ -78,9 +79,16 @@ def findings(gathered: Gathered, canonical: Canonical, job: Job) -> Findings:
         _vanished(gathered),
     ]
     return Findings(
-        pd.concat([empty_frame(FINDING_COLUMNS), *(part.rows for part in parts)], ignore_index=True),
-        pd.concat([empty_frame(DIFFERENCE_COLUMNS), *(part.changes for part in parts)], ignore_index=True),
+        _stacked(FINDING_COLUMNS, [part.rows for part in parts]),
+        _stacked(DIFFERENCE_COLUMNS, [part.changes for part in parts]),
     )
+
+
+def _stacked(columns: Mapping[str, pd.ArrowDtype], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put frames below each other; one that stands alone is not copied, as it may hold everybody."""
+    full = [frame for frame in frames if len(frame)]
+    whole = full[0] if len(full) == 1 else pd.concat([empty_frame(columns), *full])
+    return conform(whole.reset_index(drop=True), columns, "findings")
 
 
 def _passed_over(gathered: Gathered) -> Findings:
@@ -189,25 +197,27 @@ def _confirmed(gathered: Gathered, canonical: Canonical, drift: Drift) -> Findin
     standing, links = gathered.standing, gathered.links
     people = np.flatnonzero(gathered.read & standing.usual & ~gathered.dead & ~gathered.withheld)
     link = standing.link[people]
-    uri = take(links.target_uri, link)
+    uri = take(gathered.linked_uri, people)
     changes = _compared(gathered, people, gathered.account[people], take(links.written, link), canonical)
-    differing = np.isin(people, changes["person"].to_numpy(dtype=np.int64))
+    differing = np.zeros(gathered.wanted.count, bool)
+    differing[changes["person"].to_numpy(dtype=np.int64)] = True
     known = ~differ(take(gathered.digests, people), take(links.digest, link)) & standing.link_active[people]
-    drifted = known & differing
+    # Of those who are as they were remembered nothing is said, so nothing more is worked out.
+    keep = differing[people] | ~known
+    people, known, uri = people[keep], known[keep], uri.filter(pa.array(keep))
+    drifted = known & differing[people]
     adopted = _adopted(gathered, people, changes, known, drift)
     left, changes = changes[adopted], changes[~adopted]
     changed = np.isin(people, changes["person"].to_numpy(dtype=np.int64))
-    keep = differing | ~known
-    why = pc.if_else(
-        pa.array(drifted),
-        joined(RULES[Situation.DRIFTED].why, _differing(people, changes, ": ")),
-        joined(RULES[Situation.CONFIRMED].why, _differing(people, changes, ": ")),
-    )
-    situation = pa.array(np.where(drifted, Situation.DRIFTED.value, Situation.CONFIRMED.value), pa.string())
+    why = _differing(people, changes, f"{RULES[Situation.CONFIRMED].why}: ")
+    if drifted.any():
+        put_back = _differing(people[drifted], changes, f"{RULES[Situation.DRIFTED].why}: ")
+        why = pc.replace_with_mask(why, pa.array(drifted), put_back)
+    situation = _either(drifted, Situation.DRIFTED.value, Situation.CONFIRMED.value)
     account = (uri, linked_name(gathered, people))
     rows = _written(gathered, people, situation, changes, joined(why, _left_so(people, left)), account)
     rows.loc[drifted & ~changed, ["decision", "error_code"]] = Decision.SKIP.value, DRIFT_ADOPTED
-    return Findings(rows[keep], changes)
+    return Findings(rows, changes)
 
 
 def _adopted(gathered: Gathered, people: Places, changes: pd.DataFrame, known: Mask, drift: Drift) -> Mask:
@@ -232,8 +242,10 @@ def _adopted(gathered: Gathered, people: Places, changes: pd.DataFrame, known: M
     return marked & same
 
 
-def _left_so(people: Places, left: pd.DataFrame) -> pa.Array:
+def _left_so(people: Places, left: pd.DataFrame) -> pa.Array | str:
     """Say of each of `people` what was changed outside provisioning and stays."""
+    if left.empty:
+        return ""
     named = _differing(people, left, "")
     none = pc.equal(named, "nothing differs.")
     names = pc.replace_substring_regex(named, r"^it differs in (.*)\.$", r"\1")
@@ -349,19 +361,19 @@ def _with_end_dates(gathered: Gathered, people: Places, place: Places, changes: 
 
 def _differing(people: Places, changes: pd.DataFrame, before: str) -> pa.Array:
     """Name what differs for each of `people`, and end the sentence."""
-    order = np.argsort(people, kind="stable")
-    rank = np.searchsorted(people, changes["person"].to_numpy(dtype=np.int64), sorter=order)
-    names = listed(np.sort(rank), take(array_of(changes["attribute"]), np.argsort(rank, kind="stable")), len(people))
-    back = np.empty(len(people), np.int64)
-    back[order] = np.arange(len(people))
-    named = take(names, back)
-    return pc.if_else(
-        pc.equal(named, ""), joined(before, "nothing differs."), joined(before, "it differs in ", named, ".")
-    )
+    who, group = np.unique(changes["person"].to_numpy(dtype=np.int64), return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    names = listed(group[order], take(array_of(changes["attribute"]), order), len(who))
+    said = [joined(f"{before}it differs in ", names, "."), pa.array([f"{before}nothing differs."])]
+    place = np.searchsorted(who, people)
+    place[~np.isin(people, who)] = len(who)
+    return take(pa.concat_arrays(said), place)
 
 
-def _noted(gathered: Gathered, people: Places) -> pa.Array:
+def _noted(gathered: Gathered, people: Places) -> pa.Array | str:
     """Say of each of `people` when a reference cannot be written."""
+    if not any(references.dropped.any() for references in gathered.resolved.values()):
+        return ""
     dropped = np.zeros(len(people), bool)
     for references in gathered.resolved.values():
         dropped |= references.dropped[people]
@@ -380,10 +392,14 @@ def _written(
     """Give the rows of people whose account was compared: updated, enabled, or left as it is."""
     enabling = changes.loc[changes["attribute"].eq(LOGIN_ENABLED), "person"].to_numpy(dtype=np.int64)
     changed = np.isin(people, changes["person"].to_numpy(dtype=np.int64))
-    plain = np.where(changed, Operation.UPDATE.value, Operation.NONE.value)
-    operation = np.where(np.isin(people, enabling), Operation.ENABLE.value, plain)
+    operation = _either(changed, Operation.UPDATE.value, Operation.NONE.value)
+    operation = pc.if_else(pa.array(np.isin(people, enabling)), Operation.ENABLE.value, operation)
     reason = joined(why, _noted(gathered, people))
-    return _rows(people, situation, pa.array(operation, pa.string()), Decision.GO, None, reason, account)
+    return _rows(people, situation, operation, Decision.GO, None, reason, account)
+
+
+def _either(where: Mask, yes: str, no: str) -> pa.Array:
+    return pc.if_else(pa.array(where), yes, no)
 
 
 def _said(
@@ -409,7 +425,7 @@ def _linked_rows(
     error_code: str | None,
     reason: pa.Array | str,
 ) -> pd.DataFrame:
-    uri = take(gathered.links.target_uri, gathered.standing.link[people])
+    uri = take(gathered.linked_uri, people)
     account = (uri, linked_name(gathered, people))
     return _rows(people, situation, operation, decision, error_code, reason, account)
 
@@ -437,7 +453,7 @@ def _rows(
     count = len(people)
     return table_of(
         {
-            column: value if isinstance(value, pa.Array) else pa.array([value] * count, pa.string())
+            column: value if isinstance(value, pa.Array) else pa.repeat(pa.scalar(value, pa.string()), count)
             for column, value in given.items()
         }
     )

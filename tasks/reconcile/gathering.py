@@ -7,7 +7,6 @@ All reads of the target happen here, in bulk, and only for people who are new, c
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,7 +33,8 @@ class Gathered:
 
     `read` marks people whose linked account was looked up, `dead` those of them whose account is gone, `withheld`
     those whose account the signed-in account may not see. `matches` (`MATCH_COLUMNS`) judges everybody who is not
-    linked or whose link is dead. `depth` is how many others each one waits for.
+    linked or whose link is dead. `linked_uri` is the URI of each one's linked account, and `account` its row in
+    `present`, -1 where it was not read or is not there. `depth` is how many others each one waits for.
     """
 
     standing: Standing
@@ -44,15 +44,12 @@ class Gathered:
     matches: pd.DataFrame
     resolved: dict[str, Resolved]
     digests: pa.Array
+    linked_uri: pa.Array
+    account: Places
     read: Mask
     dead: Mask
     withheld: Mask
     depth: Places
-
-    @functools.cached_property
-    def account(self) -> Places:
-        """The row in `present` of each person's linked account, -1 where it was not read or is not there."""
-        return places_of(take(self.links.target_uri, self.standing.link), self.present.uri)
 
 
 def gather(
@@ -78,40 +75,41 @@ def gather(
     frames = [empty_frame(TARGET_COLUMNS), *found[0].accounts]
     read, dead = np.zeros(count, bool), np.zeros(count, bool)
     linked_uri = take(links.target_uri, standing.link)
+    owners_of = [_owners(frame, linked_uri) for frame in frames]
     creates = job.allows(Operation.CREATE) and Situation.ABSENT not in job.situations
     while True:
         matches = judge(_together(found), wanted, order, standing.source_id, standing.source_name, owners)
-        anchors = _anchors(standing, links, matches, dead, creates=creates)
-        resolved = {
-            name: resolve(wanted.values(name), wanted.flows(name), standing.source_id, anchors)
-            for name in wanted.references
-        }
+        resolved = _resolved(standing, links, wanted, matches, dead, creates=creates)
         digests = wanted.digests(resolved, standing.usual)
         more = (_due(standing, links, digests, kind) | _reports(standing, wanted, dead)) & ~read
         if not more.any():
             break
         progress(STAGE, int(np.count_nonzero(read)), count, "reading accounts")
-        frames.append(target.read(series_of(linked_uri.filter(pa.array(more)))))
+        frames.append(target.read(series_of(take(linked_uri, np.flatnonzero(more)))))
+        owners_of.append(_owners(frames[-1], linked_uri))
         read |= more
-        gone = more & _absent(linked_uri, frames[-1], target.withheld)
+        gone = more & ~_given(owners_of[-1], count) & ~_among(linked_uri, target.withheld)
         dead |= gone & standing.usual
         if not (gone & standing.usual).any():
             break
         found.append(find(np.flatnonzero(gone & standing.usual), wanted, order, target))
         frames += found[-1].accounts
+        owners_of += [_owners(frame, linked_uri) for frame in found[-1].accounts]
     progress(STAGE, count, count)
-    withheld = pc.is_in(linked_uri, value_set=pa.array(sorted(target.withheld), pa.string()))
+    present = Present(frames)
     return Gathered(
         standing=standing,
         links=links,
         wanted=wanted,
-        present=Present(frames, wanted.attributes),
+        present=present,
         matches=matches,
         resolved=resolved,
         digests=digests,
+        linked_uri=linked_uri,
+        account=_accounts(np.concatenate(owners_of)[present.rows], count),
         read=read,
         dead=dead,
-        withheld=read & withheld.to_numpy(zero_copy_only=False),
+        withheld=read & _among(linked_uri, target.withheld),
         depth=_depth(standing, resolved),
     )
 
@@ -123,10 +121,12 @@ def _due(standing: Standing, links: Links, digests: pa.Array, kind: CycleKind) -
     leavers whose login was taken earlier.
     """
     everybody = kind is not CycleKind.INCREMENTAL
-    changed = differ(digests, take(links.digest, standing.link)) | ~standing.link_active
+    if everybody:
+        changed = np.ones(len(standing.linked), bool)
+    else:
+        changed = differ(digests, take(links.digest, standing.link)) | ~standing.link_active
     due: Mask = standing.linked & (
-        (standing.usual & (everybody | changed))
-        | (standing.leaving & (everybody | standing.link_active | standing.gone))
+        (standing.usual & changed) | (standing.leaving & (everybody | standing.link_active | standing.gone))
     )
     return due
 
@@ -141,11 +141,31 @@ def _reports(standing: Standing, wanted: Wanted, dead: Mask) -> Mask:
     return reports & standing.linked & standing.usual
 
 
-def _absent(uris: pa.Array, frame: pd.DataFrame, withheld: frozenset[str]) -> Mask:
-    """Mark accounts that were asked for and are neither there nor withheld."""
-    there = pa.concat_arrays([array_of(frame["target_uri"]), pa.array(sorted(withheld), pa.string())])
-    absent: Mask = pc.invert(pc.is_in(uris, value_set=there)).to_numpy(zero_copy_only=False)
-    return absent
+def _owners(frame: pd.DataFrame, linked_uri: pa.Array) -> Places:
+    """Give for each account of `frame` the person who is linked to it, -1 for nobody."""
+    return places_of(array_of(frame["target_uri"]), linked_uri)
+
+
+def _given(owners: Places, count: int) -> Mask:
+    """Mark those of `count` people whose linked account is among those with these owners."""
+    given = np.zeros(count, bool)
+    given[owners[owners >= 0]] = True
+    return given
+
+
+def _accounts(owners: Places, count: int) -> Places:
+    """Give for each of `count` people the row of their linked account, -1 for none; `owners` has a row an account."""
+    account = np.full(count, -1, np.int64)
+    rows = np.flatnonzero(owners >= 0)
+    account[owners[rows]] = rows
+    return account
+
+
+def _among(uris: pa.Array, some: frozenset[str]) -> Mask:
+    if not some:
+        return np.zeros(len(uris), bool)
+    among: Mask = pc.is_in(uris, value_set=pa.array(sorted(some), pa.string())).to_numpy(zero_copy_only=False)
+    return among
 
 
 def _together(found: Sequence[Found]) -> Found:
@@ -155,6 +175,19 @@ def _together(found: Sequence[Found]) -> Found:
         asked=np.concatenate([part.asked for part in found]),
         unasked=np.concatenate([part.unasked for part in found]),
     )
+
+
+def _resolved(
+    standing: Standing, links: Links, wanted: Wanted, matches: pd.DataFrame, dead: Mask, *, creates: bool
+) -> dict[str, Resolved]:
+    """Find the accounts of everybody whom somebody refers to, by reference attribute."""
+    if not wanted.references:
+        return {}
+    anchors = _anchors(standing, links, matches, dead, creates=creates)
+    return {
+        name: resolve(wanted.values(name), wanted.flows(name), standing.source_id, anchors)
+        for name in wanted.references
+    }
 
 
 def _anchors(standing: Standing, links: Links, matches: pd.DataFrame, dead: Mask, *, creates: bool) -> Anchors:

@@ -60,7 +60,7 @@ def find(people: Places, wanted: Wanted, order: Sequence[Matching], target: Targ
     remaining, valued = people, np.zeros(len(people), bool)
     hits, accounts = [empty_frame(_HIT_COLUMNS)], []
     for name in in_order(order):
-        keys = take(wanted.key(name), remaining)
+        keys = wanted.key(name, remaining)
         given = keys.is_valid().to_numpy(zero_copy_only=False)
         valued |= np.isin(people, remaining[given])
         asking = remaining[given]
@@ -193,7 +193,7 @@ def _same_value(people: Places, wanted: Wanted, order: Sequence[Matching], names
     """Hold people without an account who share a matching value: one account would then match them all."""
     claims = [empty_frame(MATCH_COLUMNS)]
     for attribute in in_order(order):
-        keys = series_of(take(wanted.key(attribute), people))
+        keys = series_of(wanted.key(attribute, people))
         alike = (keys.notna() & keys.duplicated(keep=False)).to_numpy(dtype=bool)
         who = people[alike]
         rows = table_of({"person": pa.array(who), "target_uri": nulls(len(who)), "target_name": nulls(len(who))})

@@ -45,6 +45,7 @@ from tasks.reconcile.target import Matching, TargetReader
 
 HELD_BY_JOB: Final = "HeldByJob"
 """Our code for what a person has to look at because the job says so for its situation."""
+_SLICE: Final = 50_000
 
 
 def make_plan(
@@ -115,8 +116,13 @@ def state_digest(links: pd.DataFrame, source_ids: pd.Series) -> str:
     mine = links[mask_of(links["source_id"].isin(source_ids))].sort_values("source_id", kind="stable")
     texts = {name: array_of(mine[name]) for name in ("source_id", "target_uri", "account_digest")}
     texts["active"] = pc.cast(array_of(mine["active"]), pa.string())
-    lines = spell(texts, dict.fromkeys(texts, np.ones(len(mine), bool)))
-    return hashlib.sha256("".join(lines.to_pylist()).encode()).hexdigest()
+    digest = hashlib.sha256()
+    # A slice at a time: what is spelled out is several times as large as the columns.
+    for start in range(0, len(mine), _SLICE):
+        part = {name: values.slice(start, _SLICE) for name, values in texts.items()}
+        lines = spell(part, dict.fromkeys(part, np.ones(len(part["source_id"]), bool)))
+        digest.update("".join(lines.to_pylist()).encode())
+    return digest.hexdigest()
 
 
 def _overridden(found: Findings, job: Job) -> Findings:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.model import Accounts, Presence, Situation
-from tasks.reconcile.columns import Mask, Places, array_of, mask_of, places_of
+from tasks.reconcile.columns import Mask, Places, array_of, lower, mask_of, places_of, series_of
 
 LOGIN_ENABLED = "LoginEnabled"
 """The target attribute that switches an account on and off."""
@@ -106,13 +106,13 @@ class Standing:
 
 def _leaving(gone: Mask, here: Mask, in_scope: Mask) -> pa.Array:
     """Give the situation that each person is in if they are leaving."""
-    disabled = np.where(~here | in_scope, Situation.SOURCE_DISABLED.value, Situation.OUT_OF_SCOPE.value)
-    return pa.array(np.where(gone, Situation.SOURCE_DELETED.value, disabled), pa.string())
+    names = [Situation.OUT_OF_SCOPE.value, Situation.SOURCE_DISABLED.value, Situation.SOURCE_DELETED.value]
+    return pa.array(names, pa.string()).take(pa.array(np.where(gone, 2, (~here | in_scope).astype(np.int8))))
 
 
 def _switched_off(accounts: Accounts) -> Mask:
     """Tell for whom the mapping itself takes the login away, whatever the source says of them."""
     if LOGIN_ENABLED not in accounts.values.columns:
         return np.zeros(len(accounts.people), bool)
-    off = accounts.values[LOGIN_ENABLED].str.lower().eq("false")
-    return mask_of(off) & mask_of(accounts.flows[LOGIN_ENABLED])
+    off = pc.equal(lower(array_of(accounts.values[LOGIN_ENABLED])), "false")
+    return mask_of(series_of(off)) & mask_of(accounts.flows[LOGIN_ENABLED])

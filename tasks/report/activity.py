@@ -18,12 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.model import (
-    INT,
+    ACTIVITY_COLUMNS,
     OPERATION_COLUMNS,
     OUTCOME_COLUMNS,
     REDACTED,
     STRING,
-    TIME,
     Decision,
     Operation,
     Plan,
@@ -32,26 +31,9 @@ from tasks.model import (
 )
 
 COLUMNS: Final[Mapping[str, pd.ArrowDtype]] = {
-    "change_id": STRING,
-    "source_id": STRING,
-    "source_name": STRING,
-    "target_uri": STRING,
-    "target_name": STRING,
-    "situation": STRING,
-    "operation": STRING,
-    "decision": STRING,
-    "status": STRING,
-    "error_code": STRING,
-    "reason": STRING,
-    "remedy": STRING,
-    "changes": STRING,
-    "refused": STRING,
-    "attempts": INT,
-    "started_at": TIME,
-    "duration_ms": INT,
+    name: dtype for name, dtype in ACTIVITY_COLUMNS.items() if name not in {"cycle_id", "job"}
 }
-"""What the report reads of an activity; the ledger's frame has these and a few more. `changes` is a JSON array of
-{attribute, before, after}, `refused` a JSON array of attributes. `status` is null while nobody has acted."""
+"""What the report reads of an activity; the ledger's frame says its cycle and job too."""
 
 _ESCAPES: Final = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
 _TENANT_URI: Final = re.compile(r"^urn:replicon-tenant:[^:]*:")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from tasks.model import Decision, Plan, Situation
 from tasks.report.activity import Group, account_names, activities_of, changes_in, counts_of, groups_of, shown_value
-from tasks.report.cycle import Told
+from tasks.report.cycle import KINDS, CycleFacts, Told
 from tasks.report.remedies import remedy_of
 from tasks.report.verdict import StateName, in_words
 
@@ -25,12 +25,15 @@ MARKDOWN_BYTES: Final = 45_000
 _CELL: Final = 160
 _CODES: Final = 10
 _LISTED: Final = 100
+_NAMED: Final = 30
+_WAITING: Final = (Group.FAILED.value, Group.STAGED.value, Group.HELD.value)
 _SIGNS: Final[Mapping[StateName, str]] = {
     StateName.COMPLETED: "✅",
     StateName.COMPLETED_WITH_ERRORS: "❌",
     StateName.HELD: "⏸️",
     StateName.QUARANTINED: "⛔",
     StateName.INCOMPLETE_READ: "⚠️",
+    StateName.STOPPED: "⏹️",
     StateName.FAILED: "❌",
 }
 _ORDER: Final = {group.value: place for place, group in enumerate(Group)}
@@ -39,19 +42,34 @@ _ORDER: Final = {group.value: place for place, group in enumerate(Group)}
 def summary_markdown(activities: pd.DataFrame, told: Told) -> str:
     """Give the cycle's facts, its counts by group, and the most frequent errors with their remedies."""
     verdict, facts = told.verdict, told.facts
+    started = f"{facts.started_at:%d %b %Y, %H:%M:%S} UTC"
     parts = [
         f"## {_SIGNS[verdict.state]} {verdict.state.value}",
         f"**{verdict.sentence[:1].upper()}{verdict.sentence[1:]}**",
         *(f"> {_flat(note)}" for note in facts.notes),
-        _table(("", ""), facts.lines()),
+        _table(
+            ("Synchronization details", ""), [("Cycle type", KINDS[facts.kind]), ("Started", started), *facts.lines()]
+        ),
         "### What was done",
         _table(("Result", "People"), [(group.value.capitalize(), f"{n:,}") for group, n in verdict.counts.items()])
         if verdict.counts
         else "Nothing.",
         *_top_errors(activities),
-        *([f"Everything: `{facts.see}`"] if facts.see else []),
+        *_people(activities),
+        *_files(facts),
     ]
     return _bounded(parts)
+
+
+def _files(facts: CycleFacts) -> list[str]:
+    """Say where everything is: the files of the full report, and the command that shows it."""
+    listed = [f"- {_flat(name)}: {_where(place)}" for name, place in facts.files]
+    shown = [f"- On a terminal: `{facts.see}`"] if facts.see else []
+    return ["### Everything", "\n".join([*listed, *shown])] if listed or shown else []
+
+
+def _where(place: str) -> str:
+    return f"<{place}>" if place.startswith(("http://", "https://")) else f"`{place}`"
 
 
 def activity_rows(
@@ -67,12 +85,13 @@ def activity_rows(
     names = account_names(activities, known)
     return [
         {
-            "Person": _cell(row["source_name"] or row["target_name"] or row["source_id"]),
+            # Columns are as wide as their longest cell, and what is behind a wide one is out of sight.
             "Result": str(row["group"]),
+            "Code": str(row["error_code"] or ""),
+            "Person": _cell(_name(row)),
             "Changes": _cell(_changes(row["changes"], names)),
             "Why": _cell(row["reason"]),
             "What to do": _cell(_action(row)),
-            "Code": str(row["error_code"] or ""),
         }
         for row in _records(shown)
     ]
@@ -153,16 +172,44 @@ def _orphans(orphans: pd.DataFrame) -> list[str]:
 
 def _top_errors(activities: pd.DataFrame) -> list[str]:
     """Give the most frequent error codes with what they mean and what to do."""
-    waiting = [group.value for group in (Group.FAILED, Group.STAGED, Group.HELD)]
-    wrong = activities.loc[groups_of(activities).isin(waiting) | activities["status"].eq("warning").fillna(False)]
+    wrong = activities.loc[groups_of(activities).isin(_WAITING) | activities["status"].eq("warning").fillna(False)]
     counted = wrong["error_code"].dropna().value_counts().head(_CODES)
     if counted.empty:
         return []
-    rows = [
-        (str(code), f"{count:,}", remedy_of(str(code)).meaning, remedy_of(str(code)).action)
+    lines = [
+        f"- **{_flat(str(code))}**, {count:,} people: {_flat(remedy_of(str(code)).meaning)} "
+        f"*What to do:* {_flat(remedy_of(str(code)).action)}"
         for code, count in counted.items()
     ]
-    return ["### What needs attention", _table(("Code", "People", "Meaning", "What to do"), rows)]
+    return ["### What needs attention", "\n".join(lines)]
+
+
+def _people(activities: pd.DataFrame) -> list[str]:
+    """Name who failed, is staged or held, worst first, each with why and what to do; as a list, which wraps."""
+    groups = groups_of(activities)
+    wrong = activities.assign(group=groups).loc[groups.isin(_WAITING)]
+    if wrong.empty:
+        return []
+    order = wrong["group"].map(_ORDER).sort_values(kind="stable").index
+    lines = [
+        f"- **{_flat(_name(row))}**, {row['group']}{_code(row)}: {_flat(_line(row['reason']))}"
+        + (f" *What to do:* {_flat(_line(_action(row)))}" if _action(row) else "")
+        for row in _records(wrong.loc[order[:_NAMED]])
+    ]
+    more = len(wrong) - len(lines)
+    return ["### Whom it concerns", "\n".join(lines), *([f"and {more:,} more"] if more else [])]
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return str(row["source_name"] or row["target_name"] or row["source_id"])
+
+
+def _code(row: Mapping[str, Any]) -> str:
+    return f" ({row['error_code']})" if row["error_code"] else ""
+
+
+def _line(value: Any) -> str:
+    return " ".join(str(value or "").split())
 
 
 def _listing(title: str, activities: pd.DataFrame, names: Mapping[str, str]) -> list[str]:

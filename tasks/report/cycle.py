@@ -39,6 +39,16 @@ class CycleFacts:
     notes: tuple[str, ...] = ()
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
     see: str = ""
+    chain: str = ""
+    """Where the chain of the job's activities stood at the end, for checking the record later."""
+    watermark: dt.datetime | None = None
+    """From when on the next cycle reads changes; null when this cycle left the watermark as it was."""
+    in_escrow: int = 0
+    """How many people wait for another attempt."""
+    stopped: bool = False
+    """Whether some of the plan was not come to."""
+    files: tuple[tuple[str, str], ...] = ()
+    """The full report in files: what each is, and its path or address."""
 
     @property
     def title(self) -> str:
@@ -53,8 +63,11 @@ class CycleFacts:
             ("Duration", duration(self.ended_at - self.started_at)),
             ("Read", self._read()),
             ("Linked", f"{self.linked:,} people have an account"),
+            *([("Waiting for another attempt", f"{self.in_escrow:,} people")] if self.in_escrow else []),
+            *([("Watermark", f"moves to {self.watermark:%d %b %Y, %H:%M:%S} UTC")] if self.watermark else []),
             *([("Quarantine", self.quarantine)] if self.quarantine else []),
             ("Cycle", self.cycle_id),
+            *([("Sealed", self.chain)] if self.chain else []),
         ]
 
     def _read(self) -> str:

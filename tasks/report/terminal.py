@@ -43,6 +43,7 @@ _STATE_STYLES: Final[Mapping[StateName, str]] = {
     StateName.HELD: "bold yellow",
     StateName.QUARANTINED: "bold red",
     StateName.INCOMPLETE_READ: "bold yellow",
+    StateName.STOPPED: "bold yellow",
     StateName.FAILED: "bold red",
 }
 

@@ -26,6 +26,8 @@ class StateName(StrEnum):
     """The job is slowed down or stopped as a whole."""
     INCOMPLETE_READ = "Incomplete read"
     """The source was not read whole, so nobody was removed."""
+    STOPPED = "Stopped"
+    """Told to stop, or nothing could succeed any more: what was begun is done, the rest is not."""
     FAILED = "Failed"
     """The cycle could not be carried out."""
 
@@ -36,6 +38,7 @@ EXIT_CODES: Final[Mapping[StateName, int]] = {
     StateName.HELD: ExitCode.HELD,
     StateName.QUARANTINED: ExitCode.HELD,
     StateName.INCOMPLETE_READ: ExitCode.SOME_FAILED,
+    StateName.STOPPED: ExitCode.SOME_FAILED,
     StateName.FAILED: ExitCode.SOME_FAILED,
 }
 """What the command line ends with."""
@@ -76,20 +79,30 @@ class CycleVerdict:
 
 
 def judge(
-    activities: pd.DataFrame, *, complete: bool = True, quarantine: str | None = None, failure: str | None = None
+    activities: pd.DataFrame,
+    *,
+    complete: bool = True,
+    quarantine: str | None = None,
+    failure: str | None = None,
+    stopped: bool = False,
 ) -> CycleVerdict:
     """Judge a cycle by its activities (`activity.COLUMNS`).
 
     `complete` tells whether the source was read whole, `quarantine` is why the job is in quarantine, `failure` why
-    the cycle broke off. The worst of these names the state; the sentence counts everything.
+    the cycle broke off, `stopped` whether some of the plan was not come to. The worst of these names the state; the
+    sentence counts everything.
     """
     counts = counts_of(activities)
-    state = _state(counts, complete=complete, quarantine=quarantine, failure=failure)
-    sentence = in_words(counts)
+    state = _state(counts, complete=complete, quarantine=quarantine, failure=failure, stopped=stopped)
+    sentence = in_words(counts) if counts or not stopped else "nothing was done"
+    if state is StateName.STOPPED:
+        sentence = f"stopped: {sentence}"
     for note in (failure, f"quarantined: {quarantine}" if quarantine else None):
         sentence = f"{sentence}; {note}" if note else sentence
     if not complete:
         sentence += "; the source was not read whole"
+    if stopped and state is not StateName.STOPPED:
+        sentence += "; stopped before the end"
     return CycleVerdict(state, sentence, counts, EXIT_CODES[state])
 
 
@@ -107,11 +120,15 @@ def word_for(group: Group, *, planned: bool) -> str:
     return _PLANNED.get(group, group.value) if planned else group.value
 
 
-def _state(counts: Mapping[Group, int], *, complete: bool, quarantine: str | None, failure: str | None) -> StateName:
+def _state(
+    counts: Mapping[Group, int], *, complete: bool, quarantine: str | None, failure: str | None, stopped: bool
+) -> StateName:
     if failure:
         return StateName.FAILED
     if quarantine:
         return StateName.QUARANTINED
+    if stopped:
+        return StateName.STOPPED
     if not complete:
         return StateName.INCOMPLETE_READ
     if counts.get(Group.FAILED):

@@ -14,6 +14,8 @@ from distributed import Client
 
 _SECONDS = 120
 """How long processes may take to start on a busy machine."""
+_FAREWELL = 15
+"""How long they may take to end when told to."""
 
 
 class DaskCluster:
@@ -87,4 +89,9 @@ class DaskCluster:
         for process in processes:
             process.terminate()
         for process in processes:
-            process.wait(_SECONDS)
+            try:
+                process.wait(_FAREWELL)
+            except subprocess.TimeoutExpired:
+                # Whatever still keeps it from ending is none of the tests' business.
+                process.kill()
+                process.wait(_SECONDS)

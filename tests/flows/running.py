@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import cast
 
 from deployments.sandbox.sandbox import Sandbox
 from flows.provision import provision
+from flows.telling import told_by
 from tasks.job import load_job
 from tasks.ledger.ledger import Ledger
 from tasks.model import CycleChoice
@@ -19,7 +19,7 @@ from tests.flows.truth import Truth
 def run_cycle(job_file: Path, choice: CycleChoice = CycleChoice.AUTOMATIC, *, apply_first_plan: bool = True) -> Told:
     """Run one cycle of the job, its first plan applied at once, and give how it went. Raises what the flow raises."""
     state = provision(str(job_file), choice, apply_first_plan, return_state=True)
-    return cast(Told, state.result())
+    return told_by(state)
 
 
 def ledger_of(job_file: Path) -> Ledger:

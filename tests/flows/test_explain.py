@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from deployments.sandbox.sandbox import Sandbox
-from flows.explain_on_demand import explain
+from flows.explain import explained
+from flows.parts import open_parts
+from flows.plan import plan_cycle
+from tasks.model import CycleChoice
 from tests.flows.actual import accounts
 from tests.flows.conftest import Ended, Sandboxes
 from tests.flows.running import ledger_of, run_cycle, writes
@@ -89,12 +90,20 @@ def test_the_clause_that_decides_is_named_with_what_the_person_has(
     assert ("does not hold" in held["surname"], " holds " in held["surname"]) == (False, True)
 
 
-def test_the_flow_leaves_the_same_as_an_artifact_and_writes_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
-    job, before = sandbox.job_file(tmp_path, name="told"), writes(sandbox)
-    assert explain(str(job), ANN) in {"create", "update"}
-    with get_client(sync_client=True) as client:
-        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["provisioning-explanation-told"]))
-        [artifact] = client.read_artifacts(artifact_filter=wanted)
-    assert "[userPrincipalName]" in str(artifact.data)
-    assert "5. What would happen now" in str(artifact.data)
-    assert writes(sandbox) == before
+def test_what_is_explained_of_everybody_is_what_the_cycle_then_does(sandboxes: Sandboxes, tmp_path: Path) -> None:
+    company = sandboxes(users=40, seed=12)
+    # A share of few people would be exceeded by any change of a month.
+    job = company.job_file(tmp_path, guards={"removals": {"count": 1000, "percent": 100}})
+    run_cycle(job)
+    company.month_passes(seed=5, share=0.3)
+    parts = open_parts(job)
+    with parts.ledger:
+        plan = plan_cycle(parts, CycleChoice.INITIAL)
+        told = {name: explained(parts, name).row for name in plan.operations["source_id"]}
+    run_cycle(job, CycleChoice.INITIAL)
+    with ledger_of(job) as ledger:
+        done = ledger.activities(cycle_id=str(ledger.cycles("sandbox", 1)["cycle_id"].iloc[0]))
+    columns = ["source_id", "situation", "operation", "decision"]
+    explained_rows = sorted([str(row[column]) for column in columns] for row in told.values() if row is not None)
+    assert len(explained_rows) > 3
+    assert explained_rows == sorted(done[columns].astype(str).to_numpy().tolist())

@@ -24,7 +24,7 @@ from tasks.connectors.http import RetryPolicy
 from tasks.connectors.replicon.client import RepliconClient
 from tasks.connectors.replicon.users import RepliconUsers
 from tasks.job import FilesSource, Job, Load, PasswordSignIn, RepliconTarget, SecretReference
-from tasks.ledger.ledger import Ledger
+from tasks.ledger.ledger import Ledger, utc_now
 from tasks.load.apply import apply_plan
 from tasks.load.patience import Patience
 from tasks.load.prepare import SecondLook
@@ -321,9 +321,9 @@ def target_of(job: Job) -> RepliconUsers:
 
 
 @contextlib.contextmanager
-def running(ledger_url: str, folder: Path) -> Iterator[Rig]:
-    """Run everything, with a cycle that holds the job."""
-    with replicon() as (state, server), Ledger.open(ledger_url) as ledger:
+def running(ledger_url: str, folder: Path, clock: Callable[[], dt.datetime] = utc_now) -> Iterator[Rig]:
+    """Run everything, with a cycle that holds the job. `clock` is the ledger's."""
+    with replicon() as (state, server), Ledger.open(ledger_url, clock=clock) as ledger:
         job = job_of(server.url("discovery"), folder / "password")
         cycle_id = ledger.begin_cycle("acme", CycleKind.INITIAL)
         yield Rig(state, server, ledger, job, target_of(job), cycle_id)

@@ -389,3 +389,48 @@ def test_reports_of_somebody_whose_change_fails_go_on_all_the_same(rig: Rig) -> 
         Row("b", Operation.UPDATE, {"PermissionSets": ["There Is None"]}, target_uri=rig.uri("b")),
     )
     assert outcomes["status"].tolist() == ["warning", "failure"]
+
+
+@pytest.mark.parametrize("giver", ["renamed", "deleted"])
+@pytest.mark.parametrize("taker", ["new", "linked"])
+def test_a_login_name_is_handed_over_within_one_plan(rig: Rig, giver: str, taker: str) -> None:
+    old = rig.linked("x")
+    gives = Row("x", Operation.UPDATE, {"LoginName": "y@acme.test"}, {"LoginName": "X@acme.test"}, target_uri=old)
+    if giver == "deleted":
+        gives = Row("x", Operation.DELETE, target_uri=old)
+    takes = Row("b", Operation.CREATE, person("x"))
+    if taker == "linked":
+        after, before = {"LoginName": "x@acme.test"}, {"LoginName": "b@acme.test"}
+        takes = Row("b", Operation.UPDATE, after, before, target_uri=rig.linked("b"))
+    outcomes = rig.apply(takes, gives)
+    assert outcomes["status"].tolist() == ["success", "success"]
+    assert rig.uri("x") == rig.link("b")["target_uri"]
+    assert rig.logins() == (["x@acme.test"] if giver == "deleted" else ["x@acme.test", "y@acme.test"])
+
+
+def test_two_who_swap_their_login_names_do_not_wait_for_each_other_for_ever(rig: Rig) -> None:
+    rows = [
+        Row(name, Operation.UPDATE, {"LoginName": f"{other}@acme.test"}, {"LoginName": f"{name}@acme.test"})
+        for name, other in (("a", "b"), ("b", "a"))
+    ]
+    for row in rows:
+        row.target_uri = rig.linked(row.source_id)
+    assert rig.apply(*rows)["error_code"].tolist() == ["EntryConflict", "EntryConflict"]
+    assert rig.logins() == ["a@acme.test", "b@acme.test"]
+
+
+def test_a_report_whose_login_name_its_new_supervisor_takes_does_not_wait_for_ever(rig: Rig) -> None:
+    uri = rig.linked("a")
+    outcomes = rig.apply(
+        Row(
+            "a",
+            Operation.UPDATE,
+            {"LoginName": "c@acme.test", "Supervisor": "source:b"},
+            {"LoginName": "a@acme.test"},
+            target_uri=uri,
+            waits_for="b",
+        ),
+        Row("b", Operation.CREATE, person("a")),
+    )
+    assert rig.account("c")["loginName"] == "c@acme.test"
+    assert outcomes["status"].tolist() == ["warning", "failure"]

@@ -31,7 +31,8 @@ def test_the_summary_begins_with_the_verdict(summary: str) -> None:
 def test_the_summary_has_facts_counts_and_the_codes_with_remedies(summary: str) -> None:
     assert "| Duration | 1 min 24 s |" in summary
     assert "| Created | 1 |" in summary
-    assert "| EntryConflict | 1 | Another account has the login name. | Rename one of the two" in summary
+    assert "- **EntryConflict**, 1 people: Another account has the login name. *What to do:* Rename one" in summary
+    assert "- **taken@acme.test**, failed (EntryConflict): Replicon, ImportService2" in summary
     assert "EntrySynchronizationSkipped" not in summary
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import importlib.metadata
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import orjson
@@ -27,6 +28,8 @@ READ_SECONDS: Final = 60.0
 """How long an answer may take; Replicon itself gives up after 30 seconds ("Avoiding API timeouts")."""
 READ_RETRIES: Final = RetryPolicy(attempts=5, longest_retry_after=120.0)
 """How often a call that only reads is repeated, and after how long."""
+THROTTLED_SECONDS: Final = 7200.0
+"""How long a call that only reads waits for the rate limit in all; limits by the hour exist."""
 
 _DISCOVERY: Final = "DiscoveryService1.GetTenantEndpointDetails"
 _REPLICON_HOST: Final = re.compile(r"([a-z0-9-]+\.)+replicon\.com")
@@ -38,6 +41,16 @@ class Answer:
 
     result: Any
     correlation_id: str
+
+
+class Pacing(Protocol):
+    """Decides when a request may go out. Safe to use from several threads; an operation is `Service.Operation`."""
+
+    def enter(self, operation: str) -> bool:
+        """Wait until a request may go out; false when the run is to stop and would have to wait."""
+
+    def leave(self, operation: str, *, refused: bool = False, retry_after: float | None = None) -> None:
+        """Take in how that request ended: refused for the rate limit, or in any other way."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +67,8 @@ class RepliconClient:
     """Calls operations of the tenant that `target` names, signed in as it says. Safe to use from several threads.
 
     The host is discovered at the first call and kept. `connections` is how many calls may be under way at once;
-    `wait` sleeps between repeated reads. Every failure is a `RepliconError`; `BadInputError` is raised at once when
+    `wait` sleeps between repeated reads; `pace`, if given, decides when requests to the tenant go out, and may be set
+    later. Every failure is a `RepliconError`; `BadInputError` is raised at once when
     a secret that the job file refers to is not there.
     """
 
@@ -66,7 +80,9 @@ class RepliconClient:
         read_seconds: float = READ_SECONDS,
         retries: RetryPolicy = READ_RETRIES,
         wait: Callable[[float], None] = time.sleep,
+        pace: Pacing | None = None,
     ) -> None:
+        self.pace = pace
         self._target = target
         self._retries = retries
         self._wait = wait
@@ -128,19 +144,25 @@ class RepliconClient:
         return checked
 
     def _repeated(self, operation: str, url: str, body: bytes, *, signed: bool) -> Answer:
-        attempt = 0
+        attempt, gives_up = 0, time.monotonic() + THROTTLED_SECONDS
         while True:
             attempt += 1
             try:
                 return self._once(operation, url, body, signed=signed, writing=False)
             except TryLaterError as error:
+                if self.pace is not None and error.kind is Failure.THROTTLED:
+                    if error.http_status is None or time.monotonic() > gives_up:
+                        raise
+                    # The pace waits, and no refusal for the rate limit counts as an attempt.
+                    attempt -= 1
+                    continue
                 pause = self._retries.wait_before(attempt, error.retry_after)
                 if pause is None:
                     raise
             self._wait(pause)
 
     def _once(self, operation: str, url: str, body: bytes, *, signed: bool, writing: bool) -> Answer:
-        reply = self._exchanged(operation, url, body, signed=signed, writing=writing)
+        reply = self._paced(operation, url, body, signed=signed, writing=writing)
         if isinstance(reply, Fault):
             raise error_of(reply)
         content, readable = _parsed(reply.body)
@@ -158,6 +180,22 @@ class RepliconClient:
                 writing=writing,
             )
         )
+
+    def _paced(self, operation: str, url: str, body: bytes, *, signed: bool, writing: bool) -> _Reply | Fault:
+        """Send one request when the tenant's budget of calls allows it; discovery is not the tenant's."""
+        pace = self.pace
+        if pace is None or not signed:
+            return self._exchanged(operation, url, body, signed=signed, writing=writing)
+        if not pace.enter(operation):
+            return Fault(Failure.THROTTLED, operation, "the run is to stop, and the budget of calls is used up")
+        refused, wait = False, None
+        try:
+            reply = self._exchanged(operation, url, body, signed=signed, writing=writing)
+            if isinstance(reply, _Reply) and reply.status == 429:
+                refused, wait = True, reply.retry_after
+        finally:
+            pace.leave(operation, refused=refused, retry_after=wait)
+        return reply
 
     def _exchanged(self, operation: str, url: str, body: bytes, *, signed: bool, writing: bool) -> _Reply | Fault:
         """Send one request. Raises nothing itself: no error's frames or causes are to hold the headers."""
@@ -228,6 +266,7 @@ def _parsed(body: bytes) -> tuple[Any, bool]:
         return None, False
 
 
+@functools.cache
 def _version() -> str:
     try:
         return importlib.metadata.version("replicon-provisioning")

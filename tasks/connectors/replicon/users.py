@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from tasks.connectors.replicon.attributes import CUSTOM_FIELD, Binding, binding, in_table_order
 from tasks.connectors.replicon.catalogue import Catalogue, Entry, Listing
-from tasks.connectors.replicon.client import RepliconClient
+from tasks.connectors.replicon.client import Pacing, RepliconClient
 from tasks.connectors.replicon.errors import Failure, Fault, RepliconError, error_of
 from tasks.connectors.replicon.reading import LOOKUPS, AccountReader
 from tasks.connectors.replicon.values import RefusedValueError, Value
@@ -57,6 +57,15 @@ class RepliconUsers:
         day = today or dt.datetime.now(dt.UTC).date()
         self._reader = AccountReader(client, self._bindings, day)
         self._writer = AccountWriter(self._catalogue, day, self._current)
+
+    @property
+    def pace(self) -> Pacing | None:
+        """What decides when requests go out."""
+        return self._client.pace
+
+    def paced_by(self, pace: Pacing) -> None:
+        """Have `pace` decide when requests go out from now on."""
+        self._client.pace = pace
 
     @property
     def schema(self) -> Mapping[str, TargetAttribute]:

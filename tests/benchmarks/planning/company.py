@@ -98,13 +98,17 @@ def company(people: int, share: float, seed: int = 1) -> Company:
     present = values.assign(target_uri=uri, target_name=login)
     differing = random.choice(people, int(people * share), replace=False)
     present.loc[differing, "FirstName"] = "Otherwise"
-    order = random.permutation(people)
     return Company(
         Accounts(_people(source_id, login), values, flows, values, flows, "mapping-1"),
-        _links(source_id, login, uri),
-        present[["target_uri", "target_name", *ATTRIBUTES]].iloc[order].reset_index(drop=True),
+        _shuffled(_links(source_id, login, uri), random),
+        _shuffled(present[["target_uri", "target_name", *ATTRIBUTES]], random),
         len(differing),
     )
+
+
+def _shuffled(frame: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    """Give the rows in an order of their own, so that nobody can be found by place."""
+    return frame.iloc[random.permutation(len(frame))].reset_index(drop=True)
 
 
 def _some(random: np.random.Generator, count: int, stem: str, different: int) -> pd.array:  # type: ignore[valid-type]

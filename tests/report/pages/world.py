@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from tasks.ledger.frames import ACTIVITY_COLUMNS, CYCLE_COLUMNS, ESCROW_COLUMNS, LINK_COLUMNS
-from tasks.model import Manifest, conform, empty_frame
+from tasks.ledger.frames import CYCLE_COLUMNS, ESCROW_COLUMNS, LINK_COLUMNS
+from tasks.model import ACTIVITY_COLUMNS, Manifest, conform, empty_frame
 from tasks.report.cycle import Told
 from tasks.report.pages.render import Period, Standing
 from tests.report import samples

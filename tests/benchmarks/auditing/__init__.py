@@ -1,0 +1,1 @@
+"""What sealing, verifying and keeping activities in files costs."""

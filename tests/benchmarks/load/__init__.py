@@ -1,0 +1,1 @@
+"""How fast load writes, with and without a limit of Replicon's."""
