@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Final, cast
 
-import pandas as pd
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.approval import approved_plan
+from flows.cluster import stages_of
 from flows.cycle import (
     Cycle,
     PassedOverError,
@@ -34,14 +34,12 @@ from flows.quarantine import judge_quarantine
 from flows.telling import final_state, telling
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
-from tasks.load.task import load_task
 from tasks.model import CycleChoice, Plan
 from tasks.reconcile.task import reconcile_task
 from tasks.report.activity import without_values
 from tasks.report.cycle import Told
 from tasks.report.run_history import KIND_OF_CYCLE, RunKind
 from tasks.report.task import report_task
-from tasks.transform.task import transform_via_mapping_task
 
 SCHEDULED: Final = "auto-scheduled"
 """The tag that Prefect gives to runs which a schedule started."""
@@ -53,6 +51,7 @@ def provision(
     cycle: CycleChoice = CycleChoice.AUTOMATIC,
     apply_first_plan: bool = False,
     plan_file: str = "",
+    scheduler: str = "",
 ) -> State[Told | None]:
     """Make Replicon agree with who is assigned in Microsoft Entra ID.
 
@@ -66,16 +65,18 @@ def provision(
             plans, so that a person sees the plan before anything is written. Switch this on to carry it out at once.
         plan_file: Path of a saved plan. Exactly that plan is carried out, with what was decided about it; it is
             refused when it no longer fits.
+        scheduler: Address of a Dask scheduler (tcp://HOST:PORT) whose workers share the work of this run, in place of
+            the one in the job file.
     """
     parts = open_parts(Path(job_file))
     try:
-        told = _carried_out(parts, cycle, apply_first_plan, plan_file)
+        told = _carried_out(parts, cycle, apply_first_plan, plan_file, scheduler)
     except PassedOverError as passed:
         return Completed(message=str(passed))
     return cast("State[Told | None]", final_state(told))
 
 
-def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_file: str) -> Told:
+def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_file: str, scheduler: str) -> Told:
     """Carry a cycle out, from reading to reporting; raises `PassedOverError` when a schedule asks in vain."""
     job, mapping = parts.job, parts.mapping
     scheduled = SCHEDULED in (flow_run.tags or [])
@@ -88,6 +89,7 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
         parts.ledger,
         telling(parts, planned or expected) as run,
         holding(parts, cycle, str(flow_run.id or ""), scheduled=scheduled) as held,
+        stages_of(parts, held.cycle_id, scheduler) as stages,
         progress_artifacts(job.name, current()) as progress,
     ):
         parts = allowed_once(parts)
@@ -98,7 +100,7 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
         )
         measured.done("extract")
         held = as_read(parts, held, extraction)
-        accounts = transform_via_mapping_task(
+        accounts = stages.transform(
             extraction.assignments,
             mapping,
             memory.now,
@@ -130,11 +132,7 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
             plan = approved.carried_out(parts, plan)
         elif first_look is not None:
             plan = only_planned(plan, first_look)
-        # By its annotations a frame passes for a coroutine, which Prefect's tasks may give.
-        outcomes = cast(
-            pd.DataFrame,
-            load_task(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress),
-        )
+        outcomes = stages.load(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress)
         measured.done("load")
         judge_quarantine(parts, plan, held.cycle_id, outcomes)
         stopped = bool(outcomes["error_code"].eq(NOT_ATTEMPTED).any())

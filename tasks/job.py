@@ -351,6 +351,23 @@ class Ledger(_Section):
         return url
 
 
+class Cluster(_Section):
+    """Workers of a Dask cluster, to whom work is handed in parts. They find job, mapping and secrets where this does.
+
+    The parts are passed as files in `folder`, which everybody sees; they hold personal data and are removed after.
+    """
+
+    scheduler: str | None = Field(
+        default=None,
+        pattern=r"^(tcp|tls)://[^/\s]+:[0-9]+$",
+        description="Address of the scheduler; without it the work is done here, unless a run names one.",
+    )
+    folder: Path
+    people_per_part: int = Field(
+        default=50_000, ge=1, description="People in one part; a cycle that concerns no more than that uses no worker."
+    )
+
+
 class ReportFormat(StrEnum):
     """A form in which activities are kept in files."""
 
@@ -403,6 +420,7 @@ class Job(_Section):
     load: Load = Load()
     quarantine: QuarantineLimits = QuarantineLimits()
     ledger: Ledger = Ledger()
+    cluster: Cluster | None = None
     report: Report = Report()
     notify: Notify | None = Field(default=None, description="Whom to mail; nobody when the key is absent.")
     file: Path = Path()
@@ -444,6 +462,15 @@ class Job(_Section):
             if action is SituationAction.DISABLE and situation is not Situation.SOURCE_DELETED:
                 raise ValueError(f"{situation}: expected hold or skip; disable is for source_deleted alone")
         return situations
+
+    @model_validator(mode="after")
+    def _one_ledger_for_all(self) -> Self:
+        if self.cluster is not None and self.ledger.url.startswith("sqlite:"):
+            raise ValueError(
+                "the workers of `cluster` share the ledger, which SQLite's file cannot be; name a PostgreSQL database "
+                "under `ledger.url`"
+            )
+        return self
 
     def allows(self, operation: Operation) -> bool:
         """Tell whether the target object actions allow `operation`."""
@@ -497,6 +524,7 @@ def _resolved(job: Job, folder: Path) -> Job:
         )
     elif source.ca_file is not None:
         source = source.model_copy(update={"ca_file": folder / source.ca_file})
+    cluster = job.cluster and job.cluster.model_copy(update={"folder": folder / job.cluster.folder})
     report = job.report.model_copy(
         update={
             name: folder / value
@@ -510,6 +538,7 @@ def _resolved(job: Job, folder: Path) -> Job:
         notify = notify.model_copy(update={"smtp": smtp})
     resolved = {
         "source": source,
+        "cluster": cluster,
         "mapping": folder / job.mapping,
         "report": report,
         "notify": notify,

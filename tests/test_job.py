@@ -137,3 +137,12 @@ def test_a_disable_is_allowed_by_update(tmp_path: Path) -> None:
     assert job.allows(Operation.DISABLE)
     assert not job.allows(Operation.CREATE)
     assert not job.allows(Operation.DELETE)
+
+
+def test_workers_of_a_cluster_need_a_ledger_that_they_can_share(tmp_path: Path) -> None:
+    assert "PostgreSQL" in refusal(tmp_path, GOOD + "cluster: {scheduler: 'tcp://dask.example:8786', folder: parts}\n")
+    shared = "ledger: {url: postgresql+psycopg://provision@db.example/provision}\n"
+    job = load(tmp_path, GOOD + shared + "cluster: {scheduler: 'tcp://dask.example:8786', folder: parts}\n")
+    assert job.cluster is not None
+    assert job.cluster.folder == tmp_path / "parts"
+    assert "cluster.scheduler" in refusal(tmp_path, GOOD + shared + "cluster: {scheduler: dask, folder: parts}\n")

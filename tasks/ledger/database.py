@@ -22,7 +22,7 @@ from tasks.model import BadInputError, UnreachableError
 
 BUSY_SECONDS: Final = 60
 """How long a writer waits for another process to end its transaction on SQLite."""
-SCHEMA: Final = "0008"
+SCHEMA: Final = "0009"
 """The newest step of `migrations/versions`."""
 _MIGRATION_LOCK: Final = 7240163952
 """Key of the PostgreSQL advisory lock under which the schema is changed."""

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 import orjson
 import pandas as pd
+import sqlalchemy as sa
 
 from tasks.ledger import (
     activities,
@@ -27,6 +28,7 @@ from tasks.ledger import (
     links,
     locks,
     notices,
+    parts,
     plans,
     pruning,
     quarantine,
@@ -39,6 +41,7 @@ from tasks.ledger.database import Database
 from tasks.ledger.frames import chunks
 from tasks.ledger.locks import Holder
 from tasks.ledger.notices import Cause, Notice, Turn
+from tasks.ledger.parts import Part
 from tasks.ledger.plans import SavedPlan
 from tasks.ledger.pruning import Pruned
 from tasks.ledger.quarantine import Transition
@@ -70,6 +73,7 @@ class Ledger:
         self._beating: dict[str, locks.Heartbeat] = {}
         self._guard = threading.Lock()
         self._withheld: frozenset[str] = frozenset()
+        self._part: Part | None = None
 
     @classmethod
     def open(
@@ -249,6 +253,15 @@ class Ledger:
         with self._database.reading() as connection:
             return cycles.read(connection, job, limit)
 
+    def take_part(self, job: str, cycle_id: str, number: int) -> None:
+        """Carry out one part of a cycle's work from now on: record nothing once another process has taken that part.
+
+        `record` and `put_bulk` raise `LostLockError` then. Raises it at once when `cycle_id` does not hold the job.
+        """
+        with self._database.writing() as connection:
+            locks.check(connection, job, cycle_id)
+            self._part = parts.take(connection, job, number, self._clock())
+
     def links(self, job: str, source_ids: Sequence[str] | None = None) -> pd.DataFrame:
         """Give the links of `job` (`LINK_COLUMNS`): all, or those of `source_ids`."""
         with self._database.reading() as connection:
@@ -342,7 +355,7 @@ class Ledger:
     def record(self, job: str, cycle_id: str, moves: Moves) -> None:
         """Record requests, answers and endings in one transaction. Raises `LostLockError` and then records nothing."""
         with self._database.writing() as connection:
-            locks.check(connection, job, cycle_id)
+            self._check(connection, job, cycle_id)
             journal.record(connection, job, cycle_id, moves, self._clock(), self._withheld)
 
     def open_requests(self, job: str) -> list[Request]:
@@ -373,7 +386,7 @@ class Ledger:
         or is skipped leaves the escrow.
         """
         with self._database.writing() as connection:
-            locks.check(connection, job, cycle_id)
+            self._check(connection, job, cycle_id)
             now = self._clock()
             links.put(connection, job, [{**row, "job": job, "linked_at": now} for row in links_rows])
             recorded = [{**row, "job": job, "cycle_id": cycle_id} for row in activities_rows]
@@ -453,6 +466,12 @@ class Ledger:
         """Give when activities of `job` were last removed because of their age; null when none ever were."""
         with self._database.reading() as connection:
             return pruning.pruned_at(connection, job)
+
+    def _check(self, connection: sa.Connection, job: str, cycle_id: str) -> None:
+        """Make sure that the cycle still holds the job, and this process its part of it, if it has only a part."""
+        locks.check(connection, job, cycle_id)
+        if self._part is not None:
+            parts.check(connection, self._part)
 
 
 def _skip(job: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,17 @@ LOCKS: Final = sa.Table(
 )
 """Who runs a job now. A holder that stops renewing loses the job when `expires_at` has passed."""
 
+PARTS: Final = sa.Table(
+    "parts",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey(JOBS.c.job), primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("taken_at", Instant, nullable=False),
+)
+"""Who carries out a part of the work of the cycle that runs, where it is cut into parts: whoever took it last."""
+
 LINKS: Final = sa.Table(
     "links",
     METADATA,

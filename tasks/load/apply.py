@@ -33,6 +33,7 @@ def apply_plan(
     progress: Progress = silent,
     stop: threading.Event | None = None,
     patience: Patience | None = None,
+    part: bool = False,
 ) -> pd.DataFrame:
     """Carry out `plan` and give its outcomes (`OUTCOME_COLUMNS`), with those of earlier runs that were settled first.
 
@@ -42,12 +43,15 @@ def apply_plan(
     under way is finished, nothing else is started, and the rest is told as not attempted. A refused sign-in ends the
     run in the same way and quarantines the job.
 
+    A `part` of a plan leaves alone what is open of changes that are not in it: other processes are at those.
+
     `plan.cycle_id` must be the cycle that holds the job now, else `LostLockError` is raised before anything is sent;
     `UnreachableError` is raised when the ledger fails. Failures of single operations are outcomes.
     """
     halt = Stop(stop)
     patience = patience or Patience()
-    settled = settle(target, ledger, job, plan.cycle_id, progress=progress, stop=halt, patience=patience)
+    mine = frozenset(plan.operations["change_id"]) if part else None
+    settled = settle(target, ledger, job, plan.cycle_id, progress=progress, stop=halt, patience=patience, among=mine)
     standing = sort_out(plan, ledger, job.name)
     told = record_rest(standing, plan, ledger, job.name, target.schema)
     done = _execute(standing, plan, target, ledger, job, second_look, progress, halt, patience)

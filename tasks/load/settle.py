@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 
 import pandas as pd
@@ -41,15 +41,18 @@ def settle(
     progress: Progress = silent,
     stop: Stop | None = None,
     patience: Patience | None = None,
+    among: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Find out what became of every open request of `job`, and record it; give the outcomes (`OUTCOME_COLUMNS`).
+
+    With `among`, only the requests of these change ids: the others are another process's.
 
     Requests that were never sent are forgotten: the next plan decides anew. Those that may have been sent go out
     again, unchanged and with the same unit-of-work id. Removals are looked up instead: whoever has lost nothing yet is
     left alone, for the reason to remove them may be gone. `cycle_id` must hold the job, else `LostLockError` is raised.
     """
     changes = [
-        list(group) for _, group in itertools.groupby(_in_order(ledger, job), key=attrgetter("change.change_id"))
+        list(group) for _, group in itertools.groupby(_in_order(ledger, job, among), key=attrgetter("change.change_id"))
     ]
     unsent = [request.key for requests in changes for request in requests if request.state is State.INTENT]
     if unsent:
@@ -88,8 +91,10 @@ def _run(
     return execution.endings
 
 
-def _in_order(ledger: Ledger, job: Job) -> list[Request]:
-    return sorted(ledger.open_requests(job.name), key=attrgetter("change.change_id", "step"))
+def _in_order(ledger: Ledger, job: Job, among: Collection[str] | None) -> list[Request]:
+    found = ledger.open_requests(job.name)
+    mine = found if among is None else [request for request in found if request.change.change_id in among]
+    return sorted(mine, key=attrgetter("change.change_id", "step"))
 
 
 def _item(requests: Sequence[Request]) -> Item:

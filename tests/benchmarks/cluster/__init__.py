@@ -1,0 +1,1 @@
+"""How the transform's throughput grows with the workers of a Dask cluster."""
