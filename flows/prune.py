@@ -13,6 +13,7 @@ from rich.text import Text
 
 from flows.files import prune_files
 from flows.parts import open_ledger
+from flows.resume import forget_old
 from tasks.job import Job, load_job
 from tasks.model import BadInputError, ProvisioningError
 
@@ -26,6 +27,7 @@ def prune(job_file: str, keep_days: int = 0) -> State[str]:
         keep_days: In place of the job's own `report.keep_days`; 0 takes that.
     """
     job = load_job(Path(job_file))
+    forget_old(job.name)
     if not keep_days and job.report.keep_days is None:
         # The schedule is every job's, and most keep everything.
         said = f"{job.name} keeps everything: it sets no `report.keep_days`"
@@ -66,5 +68,7 @@ def show_pruning(
     console: Console, job_file: Path, keep_days: int | None = None, *, despite_findings: bool = False
 ) -> None:
     """Remove what is older than the job keeps it and print what went."""
-    said = prune_job(load_job(job_file), keep_days, despite_findings=despite_findings)
+    job = load_job(job_file)
+    forget_old(job.name)
+    said = prune_job(job, keep_days, despite_findings=despite_findings)
     console.print(Text(said), soft_wrap=True)
