@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import Field
 from rich.console import Console
 from rich.text import Text
 
@@ -19,7 +21,7 @@ from tasks.model import BadInputError, ProvisioningError
 
 
 @flow(name="prune")
-def prune(job_file: str, keep_days: int = 0) -> State[str]:
+def prune(job_file: str, keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0) -> State[str]:
     """Remove what is older than the job keeps it.
 
     Args:
