@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -37,19 +38,22 @@ class Broken:
         self.job = sandbox.job_file(folder, load={"workers": 1})
         deployed = RunnerDeployment.from_flow(provision, name="retried", entrypoint_type=EntrypointType.MODULE_PATH)
         parameters = {"job_file": str(self.job), "apply_first_plan": True}
+        # Typed for what Prefect's calls give where no event loop runs.
+        deployment_id = cast(UUID, deployed.apply())
         with get_client(sync_client=True) as client:
-            self.run_id: UUID = client.create_flow_run_from_deployment(deployed.apply(), parameters=parameters).id
+            self.run_id: UUID = client.create_flow_run_from_deployment(deployment_id, parameters=parameters).id
         sandbox.faults.add(UPSERT, FaultKind.EXPIRED_TOKEN, after=8)
         assert self.attempt().is_failed()
         sandbox.faults.clear()
         self.made = len(sandbox.replicon.change_log)
 
-    def attempt(self) -> State:
+    def attempt(self) -> State[Any]:
         """Run what Prefect has scheduled."""
         with get_client(sync_client=True) as client:
-            return run_flow(provision, flow_run=client.read_flow_run(self.run_id), return_type="state")
+            run = client.read_flow_run(self.run_id)
+        return cast("State[Any]", run_flow(provision, flow_run=run, return_type="state"))
 
-    def retry(self) -> State:
+    def retry(self) -> State[Any]:
         """Click Retry, and run it."""
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(self.run_id, Scheduled(), force=True)

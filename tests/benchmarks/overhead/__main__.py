@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 from rich.console import Console
 
@@ -62,7 +63,7 @@ def stage_seconds(run_id: str) -> float:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-    chosen = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
+    chosen = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(run_id)]))
     with get_client(sync_client=True) as client:
         # Tasks are told to the server as events, which it takes in with a delay.
         while len(runs := client.read_task_runs(flow_run_filter=chosen)) < 5 or not all(
