@@ -38,13 +38,14 @@ def alerts_of(job: str, silence_minutes: float, block_id: UUID | None = None) ->
     for alert in yaml.safe_load(text):
         trigger = _filled(alert["trigger"], {"JOB": job, "SILENCE": round(silence_minutes * 60)})
         name = f"{job}: {alert['name']}"
-        actions: list[Any] = (
-            [DoNothing()]
-            if block_id is None
-            else [SendNotification(block_document_id=block_id, subject=f"Replicon provisioning, {name}", body=_BODY)]
-        )
+        actions: list[Any] = [*alert.get("actions", ())]
+        if block_id is not None:
+            subject = f"Replicon provisioning, {name}"
+            actions.append(SendNotification(block_document_id=block_id, subject=subject, body=_BODY))
         described = {"name": name, "description": alert["description"], "tags": ["replicon-provisioning", f"job:{job}"]}
-        made.append(AutomationCore.model_validate({**described, "trigger": trigger, "actions": actions}))
+        made.append(
+            AutomationCore.model_validate({**described, "trigger": trigger, "actions": actions or [DoNothing()]})
+        )
     return made
 
 
@@ -91,4 +92,6 @@ def _block_id(client: SyncPrefectClient, block: str) -> UUID:
 def _filled(trigger: Any, values: dict[str, Any]) -> Any:
     """Put the job's values in place of the words that stand for them."""
     text = json.dumps(trigger).replace('"SILENCE"', str(values["SILENCE"]))
-    return json.loads(text.replace("provisioning.job.JOB", f"provisioning.job.{values['JOB']}"))
+    for place in ("provisioning.job.JOB", "prefect.tag.job:JOB"):
+        text = text.replace(place, place.replace("JOB", values["JOB"]))
+    return json.loads(text)

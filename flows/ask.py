@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, cast
+from typing import Annotated, Final, cast
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -41,14 +41,16 @@ class PlanDecision(RunInput):
 
 @flow(name="plan-for-approval")
 def plan_for_approval(
-    job_file: str, cycle: CycleChoice = CycleChoice.AUTOMATIC, wait_hours: float = 72
+    job_file: str,
+    cycle: CycleChoice = CycleChoice.AUTOMATIC,
+    wait_hours: Annotated[float, Field(gt=0, le=720)] = 72,
 ) -> State[Told | None]:
     """Plan a cycle, wait until somebody has decided about the plan, and carry out exactly that plan.
 
     Args:
         job_file: Path of the job file (YAML), as the worker sees it.
         cycle: What the plan is made from.
-        wait_hours: How long the run waits for a decision before it fails.
+        wait_hours: How long the run waits for a decision before it fails; 720 (30 days) at most.
     """
     parts = open_parts(Path(job_file))
     with parts.ledger:

@@ -8,8 +8,8 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.approval import approved_plan
-from flows.cluster import stages_of
+from flows.approval import ApprovedPlan, approved_plan
+from flows.cluster import Stages, stages_of
 from flows.cycle import (
     Cycle,
     PassedOverError,
@@ -31,10 +31,11 @@ from flows.parts import Parts, open_parts, taken_in
 from flows.progress import current
 from flows.progress_artifacts import progress_artifacts
 from flows.quarantine import judge_quarantine
+from flows.resume import Prepared, forget, is_retry, keep, taken_up
 from flows.telling import final_state, telling
 from tasks.extract.task import extract_assignments_task
 from tasks.load.policy import NOT_ATTEMPTED
-from tasks.model import CycleChoice, Plan
+from tasks.model import CycleChoice, Plan, Progress
 from tasks.reconcile.task import reconcile_task
 from tasks.report.activity import without_values
 from tasks.report.cycle import Told
@@ -77,9 +78,13 @@ def provision(
 
 
 def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_file: str, scheduler: str) -> Told:
-    """Carry a cycle out, from reading to reporting; raises `PassedOverError` when a schedule asks in vain."""
+    """Carry a cycle out, from reading to reporting; a retry goes on from the plan of its first attempt.
+
+    Raises `PassedOverError` when a schedule asks in vain.
+    """
     job, mapping = parts.job, parts.mapping
-    scheduled = SCHEDULED in (flow_run.tags or [])
+    # Whoever clicks Retry wants it to run, also while the job rests.
+    scheduled = SCHEDULED in (flow_run.tags or []) and not is_retry()
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
     # The files come last, when the cycle has ended and nothing can fail it any more.
     expected = RunKind.INITIAL if cycle is CycleChoice.INITIAL else RunKind.INCREMENTAL
@@ -95,48 +100,16 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
         parts = allowed_once(parts)
         memory, measured = held.memory, Measured()
         run.is_of(planned or KIND_OF_CYCLE[memory.kind])
-        extraction = extract_assignments_task(
-            job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
-        )
-        measured.done("extract")
-        held = as_read(parts, held, extraction)
-        accounts = stages.transform(
-            extraction.assignments,
-            mapping,
-            memory.now,
-            extraction.default_domain,
-            taken=taken_in(parts.target),
-            linked=memory.known,
-            progress=progress,
-        )
-        measured.done("transform")
-        plan = reconcile_task(
-            accounts,
-            mapping.matching,
-            memory.links,
-            memory.skips,
-            parts.target,
-            parts.job,
-            cycle_id=held.cycle_id,
-            kind=held.memory.kind,
-            manifest=extraction.manifest,
-            now=memory.now,
-            last_complete=memory.last_complete,
-            leaving=note_leaving(parts, held, accounts),
-            history=memory.history,
-            progress=progress,
-        )
-        measured.done("reconcile")
-        first_look = None if approved is not None or apply_first_plan else unseen(memory, plan)
-        if approved is not None:
-            plan = approved.carried_out(parts, plan)
-        elif first_look is not None:
-            plan = only_planned(plan, first_look)
+        prepared = taken_up(parts, held)
+        if prepared is None:
+            prepared = _prepared(parts, held, approved, stages, measured, progress, apply_first_plan=apply_first_plan)
+            keep(parts, prepared)
+        held, extraction, plan = prepared.cycle, prepared.extraction, prepared.plan
         outcomes = stages.load(plan, parts.target, parts.ledger, job, second_look=second_look(parts), progress=progress)
         measured.done("load")
         judge_quarantine(parts, plan, held.cycle_id, outcomes)
         stopped = bool(outcomes["error_code"].eq(NOT_ATTEMPTED).any())
-        carried_out = first_look is None and not stopped
+        carried_out = prepared.first_look is None and not stopped
         moved = carried_out and plan.manifest.complete
         facts = facts_of(parts, held, plan, stopped=stopped, moved=moved)
         shown = without_values(plan, mapping.redacted)
@@ -144,8 +117,62 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
         measured.done("report")
         read = Read(watermark_of(held, extraction), to_remember(held, extraction, plan, outcomes))
         _end(parts, held, plan, told, read if carried_out else None, measured)
+        if not stopped:
+            forget(job.name)
         run.ended(told, planned or KIND_OF_CYCLE[held.memory.kind])
     return told
+
+
+def _prepared(
+    parts: Parts,
+    held: Cycle,
+    approved: ApprovedPlan | None,
+    stages: Stages,
+    measured: Measured,
+    progress: Progress,
+    *,
+    apply_first_plan: bool,
+) -> Prepared:
+    """Extract, transform and reconcile; give the plan as it is to be carried out."""
+    job, mapping, memory = parts.job, parts.mapping, held.memory
+    extraction = extract_assignments_task(
+        job, mapping.source_attributes, known=memory.known, progress=progress, since=memory.since
+    )
+    measured.done("extract")
+    held = as_read(parts, held, extraction)
+    accounts = stages.transform(
+        extraction.assignments,
+        mapping,
+        memory.now,
+        extraction.default_domain,
+        taken=taken_in(parts.target),
+        linked=memory.known,
+        progress=progress,
+    )
+    measured.done("transform")
+    plan = reconcile_task(
+        accounts,
+        mapping.matching,
+        memory.links,
+        memory.skips,
+        parts.target,
+        parts.job,
+        cycle_id=held.cycle_id,
+        kind=held.memory.kind,
+        manifest=extraction.manifest,
+        now=memory.now,
+        last_complete=memory.last_complete,
+        leaving=note_leaving(parts, held, accounts),
+        history=memory.history,
+        progress=progress,
+    )
+    measured.done("reconcile")
+    first_look = None if approved is not None or apply_first_plan else unseen(memory, plan)
+    if approved is not None:
+        plan = approved.carried_out(parts, plan)
+    elif first_look is not None:
+        plan = only_planned(plan, first_look)
+    return Prepared(held, extraction, plan, first_look)
 
 
 def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None, measured: Measured) -> None:

@@ -40,7 +40,7 @@ def provision_on_demand(
 
     Args:
         job_file: Path of the job file (YAML), as the worker sees it.
-        people: Object ids, sign-in names, mail addresses or login names, one a line; five at most.
+        people: Object ids, sign-in names, mail addresses or login names; one to five.
         write: Carry it out. Off, nothing is written to Replicon.
     """
     asked = named(people)

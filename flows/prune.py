@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import Field
 from rich.console import Console
 from rich.text import Text
 
 from flows.files import prune_files
 from flows.parts import open_ledger
+from flows.resume import forget_old
 from tasks.job import Job, load_job
 from tasks.model import BadInputError, ProvisioningError
 
 
 @flow(name="prune")
-def prune(job_file: str, keep_days: int = 0) -> State[str]:
+def prune(job_file: str, keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0) -> State[str]:
     """Remove what is older than the job keeps it.
 
     Args:
@@ -26,6 +29,7 @@ def prune(job_file: str, keep_days: int = 0) -> State[str]:
         keep_days: In place of the job's own `report.keep_days`; 0 takes that.
     """
     job = load_job(Path(job_file))
+    forget_old(job.name)
     if not keep_days and job.report.keep_days is None:
         # The schedule is every job's, and most keep everything.
         said = f"{job.name} keeps everything: it sets no `report.keep_days`"
@@ -66,5 +70,7 @@ def show_pruning(
     console: Console, job_file: Path, keep_days: int | None = None, *, despite_findings: bool = False
 ) -> None:
     """Remove what is older than the job keeps it and print what went."""
-    said = prune_job(load_job(job_file), keep_days, despite_findings=despite_findings)
+    job = load_job(job_file)
+    forget_old(job.name)
+    said = prune_job(job, keep_days, despite_findings=despite_findings)
     console.print(Text(said), soft_wrap=True)

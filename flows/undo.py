@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
+from pydantic import Field
 from rich.console import Console
 
 from flows.approval import approved_plan, keep_plan, say_what_next
 from flows.by_hand import by_hand, carry_out, facts_of_plan
 from flows.history import activities_of_cycle, cycle_of
-from flows.parts import Parts, open_parts
+from flows.parts import Parts, open_ledger, open_parts
 from flows.progress import bars
 from flows.stopping import stoppable
 from flows.telling import final_state, telling, told_by
+from tasks.job import load_job
 from tasks.model import BOOL, STRING, BadInputError, ExitCode, Plan, Presence
 from tasks.reconcile.undo import Undoing, undo_plan
 from tasks.report.activity import without_values
@@ -31,15 +34,22 @@ NO_CYCLE = "plan only"
 
 
 @flow(name="undo")
-def undo(job_file: str, cycle_id: str = "", delete_created: bool = False, plan_file: str = "") -> State[Told]:
+def undo(
+    job_file: str,
+    cycle_id: Annotated[str, Field(pattern="^[0-9a-f]{0,32}$")] = "",
+    delete_created: bool = False,
+    plan_file: str = "",
+) -> State[Told]:
     """Take back what an earlier cycle did, as far as nobody has changed it since.
 
     Args:
         job_file: Path of the job file (YAML), as the worker sees it.
-        cycle_id: Id of the cycle, or its first characters.
+        cycle_id: Id of the cycle, or its first characters; its summary and its report name it.
         delete_created: Delete the accounts that the cycle created instead of disabling them, where the job allows it.
         plan_file: Path of a saved undo plan. Exactly that plan is carried out; it is refused when it no longer fits.
     """
+    if not cycle_id and not plan_file:
+        raise BadInputError("Nothing was taken back: give the id of a cycle, or the path of a saved undo plan.")
     parts = open_parts(Path(job_file))
     with parts.ledger, telling(parts, RunKind.UNDO) as run:
         approved = approved_plan(parts, Path(plan_file)) if plan_file else None
@@ -73,6 +83,10 @@ def show_undo(
 ) -> int:
     """Print the plan that takes a cycle back, or carry it out and print the report; give the exit code."""
     if apply:
+        job = load_job(job_file)
+        with open_ledger(job) as ledger:
+            # What the form in Prefect would refuse is told here in words.
+            cycle_id = str(cycle_of(ledger, job, cycle_id)["cycle_id"])
         return run_undo(console, job_file, cycle_id, deletes=deletes)
     parts = open_parts(job_file)
     with parts.ledger:

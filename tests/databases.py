@@ -6,9 +6,12 @@ Import the fixtures into a folder's conftest.py: `from tests.databases import le
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +65,53 @@ def empty_database(maintenance: str) -> Iterator[str]:
     yield sa.make_url(maintenance).set(database=name).render_as_string(hide_password=False)
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@contextlib.contextmanager
+def running_whole_postgres() -> Iterator[str]:
+    """Run the PostgreSQL that the machine has, with its extensions, which Prefect's own database needs (pg_trgm).
+
+    Gives the URL of its maintenance database. Skips where none is installed.
+    """
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("No PostgreSQL with pg_trgm here: install postgresql, or put its initdb on the path.")
+    folder = Path(tempfile.mkdtemp(prefix="provision-pg-"))
+    # The server refuses to run as root; Debian's package makes an account for it.
+    account = "postgres" if os.geteuid() == 0 else None
+    if account is not None:
+        shutil.chown(folder, account)
+    data, quick = folder / "data", ["-F", "-k", str(folder), "-c", "listen_addresses="]
+    made = [str(binaries / "initdb"), "-D", str(data), "-U", "prefect", "-A", "trust", "--no-sync"]
+    subprocess.run(made, user=account, cwd=folder, check=True, capture_output=True)
+    with (folder / "log").open("wb") as log:
+        command = [str(binaries / "postgres"), "-D", str(data), *quick]
+        server = subprocess.Popen(command, user=account, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+    url = f"postgresql://prefect@/postgres?host={folder}"
+    try:
+        _await_postgres(server, url)
+        yield url
+    finally:
+        # Fast: it ends connections and itself.
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries() -> Path | None:
+    """Give the folder of the PostgreSQL programs: those on the path, else the newest that Debian has put aside."""
+    found = shutil.which("initdb")
+    candidates = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return candidates[-1] if candidates else None
+
+
+def _await_postgres(server: subprocess.Popen[bytes], url: str) -> None:
+    for _ in range(600):
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(url).close()
+            return
+        assert server.poll() is None, "PostgreSQL did not start"
+        time.sleep(0.1)
 
 
 def _started(folder: Path, attempts: int = 4) -> PostgresServer:

@@ -23,6 +23,7 @@ NAMES = {
     "quarantine reason changed",
     "quarantine left",
     "recovery",
+    "run lost",
 }
 
 
