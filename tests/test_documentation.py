@@ -84,8 +84,9 @@ def test_every_argument_and_option_has_help(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_in_the_pages(name: str) -> None:
-    said = f"provision {name.removesuffix(' show')}" if name == "report show" else f"provision {name}"
-    assert re.search(rf"^{re.escape(said)}\b", "\n".join(line for page in PAGES for line in commands(page)), re.MULTILINE)
+    written = [line for page in PAGES for line in commands(page)]
+    said = f"provision {name.removesuffix(' show') if name == 'report show' else name}"
+    assert any(line == said or line.startswith(f"{said} ") for line in written)
 
 
 @pytest.mark.parametrize(("page", "heading"), TABLES, ids=lambda part: getattr(part, "name", part))
@@ -93,10 +94,8 @@ def test_the_tables_that_code_decides_are_up_to_date(page: Path, heading: str) -
     assert table_under(page, heading) == TABLES[page, heading](), "python -m tests.documented writes it anew"
 
 
-@pytest.mark.parametrize(("key", "what"), [(key, what) for key, _, what in settings()])
-def test_every_key_of_the_job_file_is_described(key: str, what: str) -> None:
-    assert what.endswith(".")
-    assert what != "None"
+def test_every_key_of_the_job_file_is_described_by_a_sentence() -> None:
+    assert [key for key, _, what in settings() if what == "None" or not what.endswith(".")] == []
 
 
 def test_every_key_that_the_pages_mention_is_one() -> None:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from tasks.ledger import administration, cycles, locks
 from tasks.ledger.cycles import JobStatus
 from tasks.ledger.database import SCHEMA, Database
-from tasks.ledger.tables import CYCLES, JOBS, METADATA
+from tasks.ledger.tables import CYCLES, JOBS, LOCKS, METADATA
 from tasks.model import BadInputError, HeldError
 
 _ROWS: Final = 5_000
@@ -95,9 +95,9 @@ def restore(
         if lost and not over_newer:
             since = "" if found.latest is None else f" after {found.latest:%Y-%m-%d %H:%M} UTC"
             raise NewerLedgerError(
-                f"The ledger {ledger.shown} knows of {lost:,} cycles that began{since} and are not in {file}. What they "
-                "did stays in Replicon and is found again by matching and reading, but its record would be gone: back "
-                "the ledger up, then confirm. Nothing was restored."
+                f"The ledger {ledger.shown} knows of {lost:,} cycles that began{since} and are not in {file}. What "
+                "they did stays in Replicon and is found again by matching and reading, but its record would be gone: "
+                "back the ledger up, then confirm. Nothing was restored."
             )
         switches = {job: cycles.state(new, job).status for job in present.jobs}
         for table in reversed(METADATA.sorted_tables):
@@ -136,7 +136,7 @@ def _told(copied: Copied) -> str:
 def _copy(old: sa.Connection, new: sa.Connection) -> None:
     """Copy all rows, into tables that are empty; nobody holds a job in the copy."""
     for table in METADATA.sorted_tables:
-        if table is locks.LOCKS:
+        if table is LOCKS:
             continue
         rows = old.execution_options(yield_per=_ROWS).execute(sa.select(table))
         for part in rows.mappings().partitions():

@@ -178,9 +178,7 @@ def test_what_is_no_backup_is_refused_and_nothing_is_changed(
         assert len(ledger.administration("sandbox")) == 0
 
 
-def test_a_ledger_that_knows_no_job_is_not_backed_up(
-    sandboxes: Sandboxes, command: Command, tmp_path: Path
-) -> None:
+def test_a_ledger_that_knows_no_job_is_not_backed_up(sandboxes: Sandboxes, command: Command, tmp_path: Path) -> None:
     job = sandboxes(users=20).job_file(tmp_path)
     ended = command("ledger", "backup", job, tmp_path / "nothing.db")
     assert (ended.code, (tmp_path / "nothing.db").exists()) == (ExitCode.BAD_INPUT, False)

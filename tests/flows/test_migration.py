@@ -1,4 +1,4 @@
-"""From Microsoft's own provisioning to this one: its schema is imported, its accounts are linked, nothing is written."""
+"""From Microsoft's own provisioning to this one: the schema is imported, accounts are linked, nothing is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Command = Callable[..., Ended]
 # which Replicon does not tell either, and it takes care of what Replicon refuses.
 THEIRS = {
     "          - targetAttributeName: SsoName\n            source: '[userPrincipalName]'\n": "",
-    "source: 'Coalesce([mail], [userPrincipalName])'": "source: 'NormalizeDiacritics(Coalesce([mail], [userPrincipalName]))'",
+    "source: 'Coalesce([mail], [userPrincipalName])'": (
+        "source: 'NormalizeDiacritics(Coalesce([mail], [userPrincipalName]))'"
+    ),
     "'[givenName]'": "'Left([givenName], 50)'",
     "'[surname]'": "'Left([surname], 50)'",
 }
