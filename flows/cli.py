@@ -13,6 +13,7 @@ from rich.text import Text
 
 from flows.cli_alerts import alerts_app
 from flows.cli_deploy import deploy_app
+from flows.cli_ledger import ledger_app
 from flows.cli_lifecycle import lifecycle_app
 from flows.cli_links import links_app
 from flows.cli_mapping import mapping_app
@@ -40,6 +41,7 @@ add_upkeep(app)
 app.add_typer(alerts_app)
 app.add_typer(lifecycle_app)
 app.add_typer(deploy_app)
+app.add_typer(ledger_app)
 app.command()(rehearse)
 app.command()(on_demand)
 

@@ -62,6 +62,11 @@ def _make_pool() -> None:
                 client.read_work_pool(POOL)
             except ObjectNotFound:
                 client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    except httpx.HTTPStatusError as error:
+        raise UnreachableError(
+            f"The Prefect server at {error.request.url.copy_with(path='/', query=None)} refuses this "
+            f"({error.response.status_code}). Where it has a password, give the same one in PREFECT_API_AUTH_STRING."
+        ) from error
     except (PrefectException, httpx.HTTPError, RuntimeError) as error:
         address = os.environ.get("PREFECT_API_URL", "")
         raise UnreachableError(

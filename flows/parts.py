@@ -102,5 +102,9 @@ def taken_in(target: RepliconUsers) -> Callable[[str, pa.Array], pa.Array]:
 
 def open_ledger(job: Job) -> Ledger:
     """Open the job's ledger, brought up to date. A relative SQLite path is relative to the current folder."""
-    password = job.ledger.password.resolve("ledger password") if job.ledger.password else None
-    return Ledger.open(job.ledger.url, password)
+    return Ledger.open(job.ledger.url, ledger_password(job))
+
+
+def ledger_password(job: Job) -> str | None:
+    """Give the password of the job's ledger, null when it has none. Raises `BadInputError` when it is not there."""
+    return job.ledger.password.resolve("ledger password") if job.ledger.password else None

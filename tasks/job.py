@@ -110,24 +110,24 @@ Url = Annotated[str, pydantic.AfterValidator(_https_or_loopback)]
 class Certificate(_Section):
     """A certificate to sign in with: a PEM holding the private key and the certificate."""
 
-    pem: Secret
-    passphrase: Secret | None = None
+    pem: Secret = Field(description="The private key and the certificate, one after the other, both in PEM.")
+    passphrase: Secret | None = Field(default=None, description="Of the private key, if it has one.")
 
 
 class GraphSource(_Section):
     """Microsoft Entra ID, read through Microsoft Graph with the app registration `client_id`."""
 
-    type: Literal["microsoft_graph"]
+    type: Literal["microsoft_graph"] = Field(description="Microsoft Entra ID.")
     tenant_id: str = Field(min_length=1, description="Directory (tenant) id, or a verified domain of the tenant.")
     client_id: str = Field(min_length=1, description="Application (client) id of the app registration to sign in as.")
-    client_secret: Secret | None = None
-    certificate: Certificate | None = None
+    client_secret: Secret | None = Field(default=None, description="To sign in with; or `certificate`.")
+    certificate: Certificate | None = Field(default=None, description="To sign in with; or `client_secret`.")
     application_id: str = Field(
         min_length=1, description="appId of the Replicon enterprise application whose assignments are provisioned."
     )
     ca_file: Path | None = Field(default=None, description="CA certificates (PEM) to trust besides the usual ones.")
-    graph_url: Url = "https://graph.microsoft.com"
-    login_url: Url = "https://login.microsoftonline.com"
+    graph_url: Url = Field(default="https://graph.microsoft.com", description="Another one in national clouds.")
+    login_url: Url = Field(default="https://login.microsoftonline.com", description="Another one in national clouds.")
     attempts: int = Field(
         default=7,
         ge=1,
@@ -148,35 +148,35 @@ class GraphSource(_Section):
 class FilesSource(_Section):
     """A directory exported as CSV or Parquet files: users, groups' members, and assignments.
 
-    Paths are relative to the job file. The columns are described in the README of the deployments folder.
+    Paths are relative to the job file. The columns are described in the page `job-file.md` of the deployments folder.
     """
 
-    type: Literal["directory_files"]
-    users: Path
-    assignments: Path
-    members: Path | None = None
+    type: Literal["directory_files"] = Field(description="An export of the directory.")
+    users: Path = Field(description="The people, CSV or Parquet.")
+    assignments: Path = Field(description="Who and which groups are assigned.")
+    members: Path | None = Field(default=None, description="Who is in which group; needed when groups are assigned.")
 
 
 class PasswordSignIn(_Section):
     """Basic sign-in of a Replicon account that uses Replicon's own authentication."""
 
-    login_name: str = Field(min_length=1)
-    password: Secret
+    login_name: str = Field(min_length=1, description="Of an account that uses Replicon's own authentication.")
+    password: Secret = Field(description="Of that account.")
 
 
 class TokenSignIn(_Section):
     """Sign-in with an access token minted in Replicon."""
 
-    token: Secret
+    token: Secret = Field(description="An access token, instead of login name and password.")
 
 
 class RepliconTarget(_Section):
     """The Replicon tenant `company_key`; its host is discovered at every start."""
 
-    type: Literal["replicon"] = "replicon"
-    company_key: str = Field(min_length=1)
-    sign_in: PasswordSignIn | TokenSignIn
-    discovery_url: Url = "https://global.replicon.com"
+    type: Literal["replicon"] = Field(default="replicon", description="The only one there is.")
+    company_key: str = Field(min_length=1, description="The company key that people sign in with.")
+    sign_in: PasswordSignIn | TokenSignIn = Field(description="As whom accounts are read and written.")
+    discovery_url: Url = Field(default="https://global.replicon.com", description="Where Replicon tells its host.")
     supervisor_permission_set: str | None = Field(
         default=None,
         min_length=1,
@@ -199,7 +199,9 @@ class RepliconTarget(_Section):
 class Scope(_Section):
     """Who is entitled: `assigned` people, or `all` of the directory."""
 
-    who: Literal["assigned", "all"] = "assigned"
+    who: Literal["assigned", "all"] = Field(
+        default="assigned", description="People and groups that are assigned, or all of the directory."
+    )
     exclude_default_access: bool = Field(
         default=True, description="Leave out assignments made without a role, as the Replicon connector documents."
     )
@@ -209,14 +211,16 @@ class Scope(_Section):
 class Threshold(_Section):
     """A limit by count and by share of the linked accounts; the lower of the two that are set counts."""
 
-    count: int | None = Field(default=None, ge=0)
-    percent: float | None = Field(default=None, ge=0, le=100)
+    count: int | None = Field(default=None, ge=0, description="At most so many.")
+    percent: float | None = Field(default=None, ge=0, le=100, description="At most this share of the linked accounts.")
 
 
 class Guards(_Section):
     """What stops a mistake upstream before the first write."""
 
-    removals: Threshold = Threshold(count=500, percent=20)
+    removals: Threshold = Field(
+        default=Threshold(count=500, percent=20), description="How many disables and deletes go without a person."
+    )
     operations: Mapping[Literal["create", "update", "enable"], Threshold] = Field(
         default={}, description="Limits of other operations, by count and by share of the existing accounts."
     )
@@ -236,7 +240,9 @@ class Guards(_Section):
         default=True,
         description="Whether the first cycle under a changed mapping or scope only plans, until a person applies it.",
     )
-    protected_logins: tuple[str, ...] = ()
+    protected_logins: tuple[str, ...] = Field(
+        default=(), description="Login names that are never disabled, deleted, renamed or given other permission sets."
+    )
     protected_groups: tuple[str, ...] = Field(
         default=(),
         description="Names of groups in Replicon (departments, locations, ...) whose accounts are protected.",
@@ -269,8 +275,8 @@ class DriftAction(StrEnum):
 class Drift(_Section):
     """What becomes of values that were changed in Replicon outside provisioning, by attribute."""
 
-    default: DriftAction = DriftAction.REVERT
-    attributes: Mapping[str, DriftAction] = {}
+    default: DriftAction = Field(default=DriftAction.REVERT, description="revert: put it back. adopt: leave it.")
+    attributes: Mapping[str, DriftAction] = Field(default={}, description="The same for single target attributes.")
 
     def adopts(self, attribute: str) -> bool:
         """Tell whether a changed value of `attribute` stays."""
@@ -302,13 +308,13 @@ class QuarantineLimits(_Section):
 class Smtp(_Section):
     """The mail server that notifications go through."""
 
-    host: str = Field(min_length=1)
-    port: int = Field(default=587, ge=1, le=65535)
+    host: str = Field(min_length=1, description="The mail server.")
+    port: int = Field(default=587, ge=1, le=65535, description="Its port.")
     security: Literal["starttls", "tls", "none"] = Field(
         default="starttls", description="TLS on the same port, TLS from the first byte (465), or none."
     )
-    user: str | None = None
-    password: Secret | None = None
+    user: str | None = Field(default=None, description="To sign in as; nobody signs in if absent.")
+    password: Secret | None = Field(default=None, description="Of that user.")
     ca_file: Path | None = Field(default=None, description="CA certificates (PEM) to trust instead of the usual ones.")
 
     @model_validator(mode="after")
@@ -327,19 +333,21 @@ class Notify(_Section):
     """Mail to the people who look after the job: once a cause, and again when it is over."""
 
     enabled: bool = Field(default=True, description="Switch it off to keep the addresses and send nothing.")
-    to: tuple[Annotated[str, Field(pattern=_ADDRESS)], ...] = Field(min_length=1)
+    to: tuple[Annotated[str, Field(pattern=_ADDRESS)], ...] = Field(min_length=1, description="Mail addresses.")
     sender: str = Field(pattern=_ADDRESS, description="The address that mails come from.")
     failures: bool = Field(
         default=False, description="Mail about failing people, broken cycles and unfinished reads too."
     )
-    smtp: Smtp
+    smtp: Smtp = Field(description="The mail server.")
 
 
 class Ledger(_Section):
     """Where the job remembers: an SQLAlchemy URL (`sqlite:///file`, `postgresql+psycopg://...`)."""
 
-    url: str = "sqlite:///.provision/ledger.db"
-    password: Secret | None = Field(default=None, description="Filled into the URL's user part.")
+    url: str = Field(
+        default="sqlite:///.provision/ledger.db", description="Or `postgresql+psycopg://USER@HOST/DATABASE`."
+    )
+    password: Secret | None = Field(default=None, description="Of the URL's user.")
 
     @field_validator("url")
     @classmethod
@@ -362,7 +370,7 @@ class Cluster(_Section):
         pattern=r"^(tcp|tls)://[^/\s]+:[0-9]+$",
         description="Address of the scheduler; without it the work is done here, unless a run names one.",
     )
-    folder: Path
+    folder: Path = Field(description="Where parts are passed as files: a folder that this machine and all workers see.")
     people_per_part: int = Field(
         default=50_000, ge=1, description="People in one part; a cycle that concerns no more than that uses no worker."
     )
@@ -386,7 +394,9 @@ class Report(_Section):
 
     folder: Path | None = Field(default=None, description="Where each cycle's activities go as files; none if absent.")
     formats: frozenset[ReportFormat] = Field(
-        default=frozenset({ReportFormat.NDJSON, ReportFormat.PARQUET}), min_length=1
+        default=frozenset({ReportFormat.NDJSON, ReportFormat.PARQUET}),
+        min_length=1,
+        description="ndjson, json, parquet, csv (the three files of Microsoft's download).",
     )
     keep_days: int | None = Field(
         default=None, ge=1, description="After how many days `provision prune` removes what is told; never if absent."
@@ -400,11 +410,14 @@ class Job(_Section):
     `file` is where it was read from; the relative paths in it have been resolved against that file's folder.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    source: Annotated[GraphSource | FilesSource, Field(discriminator="type")]
-    target: RepliconTarget
-    mapping: Path
-    scope: Scope = Scope()
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        description="Small letters, digits and hyphens. The ledger knows the job by it: do not change it later.",
+    )
+    source: GraphSource | FilesSource = Field(discriminator="type", description="The directory.")
+    target: RepliconTarget = Field(description="The Replicon tenant.")
+    mapping: Path = Field(description="The attribute mapping: YAML, or JSON as Microsoft exports it.")
+    scope: Scope = Field(default=Scope(), description="Who is entitled.")
     actions: frozenset[Literal["create", "update", "delete"]] = Field(
         default=frozenset({"create", "update", "delete"}),
         description="Target object actions that are allowed; a disable is an update.",
@@ -415,13 +428,15 @@ class Job(_Section):
     situations: Mapping[Situation, SituationAction] = Field(
         default={}, description="What is done in a situation instead of the default: hold, skip, or disable."
     )
-    drift: Drift = Drift()
-    guards: Guards = Guards()
-    load: Load = Load()
-    quarantine: QuarantineLimits = QuarantineLimits()
-    ledger: Ledger = Ledger()
-    cluster: Cluster | None = None
-    report: Report = Report()
+    drift: Drift = Field(default=Drift(), description="Values that were changed in Replicon by somebody else.")
+    guards: Guards = Field(default=Guards(), description="What waits for a person.")
+    load: Load = Field(default=Load(), description="How fast Replicon is called.")
+    quarantine: QuarantineLimits = Field(
+        default=QuarantineLimits(), description="From how many failures on the job rests."
+    )
+    ledger: Ledger = Field(default=Ledger(), description="Where the job remembers.")
+    cluster: Cluster | None = Field(default=None, description="A Dask cluster that shares the work; none without.")
+    report: Report = Field(default=Report(), description="What is kept beside the ledger.")
     notify: Notify | None = Field(default=None, description="Whom to mail; nobody when the key is absent.")
     file: Path = Path()
 

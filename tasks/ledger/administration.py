@@ -1,4 +1,4 @@
-"""What administrators do to a job: switching it on and off, restarting it in parts, and the record of both.
+"""What administrators do to a job: switching it, restarting it in parts, restoring it, and the record of all that.
 
 Statements on a connection of `database.py`; `ledger.py` calls them.
 """
@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from tasks.ledger import cycles, quarantine
 from tasks.ledger.cycles import JobStatus
 from tasks.ledger.frames import ADMINISTRATION_COLUMNS, fetch
-from tasks.ledger.tables import ADMINISTRATION, ESCROW, LEAVING, LINKS, SKIPS
+from tasks.ledger.records import State
+from tasks.ledger.tables import ADMINISTRATION, ESCROW, JOURNAL, LEAVING, LINKS, SKIPS
 from tasks.model import ResetScope
 
 
@@ -48,6 +49,24 @@ def restart(
     for table in forgotten:
         connection.execute(table.delete().where(table.c.job == job))
     _record(connection, job, "restart", ", ".join(sorted(scopes)), by, why, now)
+
+
+def restored(
+    connection: sa.Connection, job: str, status: JobStatus, detail: str, by: str, why: str, now: dt.datetime
+) -> None:
+    """Settle what a job goes on from after its ledger was put back from a backup, and record who did it.
+
+    Whatever was done since the backup is found by reading: everybody is read, every linked account is looked at, and a
+    request that was under way then is not sent again. A leave to exceed the limit of removals has been used since, or
+    has not; it is over. A job that is off stays off.
+    """
+    values: dict[str, Any] = {"watermark": None, "force_removals": False}
+    if status is not JobStatus.ON:
+        values["status"] = status
+    cycles.change_job(connection, job, **values)
+    connection.execute(LINKS.update().where(LINKS.c.job == job).values(account_digest=None))
+    connection.execute(JOURNAL.delete().where(JOURNAL.c.job == job, JOURNAL.c.state != State.DONE))
+    _record(connection, job, "restore", detail, by, why, now)
 
 
 def read(connection: sa.Connection, job: str, limit: int | None) -> pd.DataFrame:

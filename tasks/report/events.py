@@ -1,5 +1,5 @@
 """What is told to Prefect's automations: one event an operation up to a limit, one a verdict, one a turn for the
-worse or the better. Pure; `task.py` sends them. `deployments/README.md` documents the names.
+worse or the better. Pure; `task.py` sends them. `deployments/prefect.md` documents the names.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tests.ledger.changes import change, ending, link
 from tests.ledger.conftest import Clock
 from tests.ledger.edits import engine_of, rows
 
-README = Path(__file__).parents[2] / "deployments" / "README.md"
+README = Path(__file__).parents[2] / "deployments" / "activity-log.md"
 NOT_OF_FAILURES = {"changes", "position", "seal"}
 
 

@@ -15,7 +15,7 @@ from tasks.ledger.frames import CYCLE_COLUMNS, ESCROW_COLUMNS
 from tasks.model import empty_frame
 from tasks.report.metrics import GAUGES, JobMetrics, Standing
 
-README = Path(__file__).parents[2] / "deployments" / "README.md"
+README = Path(__file__).parents[2] / "deployments" / "activity-log.md"
 NOW = dt.datetime(2026, 3, 1, 8, 0, tzinfo=dt.UTC)
 
 
