@@ -95,10 +95,7 @@ def test_two_processes_share_a_cap_through_the_ledger(ledger_url: str) -> None:
             pace.obey(stop)
         began = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
-            tries = [
-                pool.submit(lambda pace=paces[number % 2]: (pace.enter(WRITE), time.monotonic()))
-                for number in range(40)
-            ]
+            tries = [pool.submit(timed, paces[number % 2]) for number in range(40)]
             while sum(each.done() for each in tries) < 20:
                 stop.during(0.01)
             stop.order("enough")
