@@ -96,13 +96,13 @@ def test_two_processes_share_a_cap_through_the_ledger(ledger_url: str) -> None:
         began = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
             tries = [pool.submit(timed, paces[number % 2]) for number in range(40)]
-            while sum(each.done() for each in tries) < 20:
+            # A process may keep a few permits to itself: the last of twenty then come when the minute is over.
+            while sum(each.done() for each in tries) < 20 and time.monotonic() - began < 15:
                 stop.during(0.01)
             stop.order("enough")
             given = [each.result(60) for each in tries]
-    # A process may keep a few permits to itself, so that the last of twenty come when the minute is over.
     within = [at for allowed, at in given if allowed and at - began < 60]
-    assert 1 <= len(within) <= 20
+    assert 10 <= len(within) <= 20
 
 
 def test_what_was_learned_is_there_for_the_next_process(ledger_url: str) -> None:
