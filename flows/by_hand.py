@@ -17,7 +17,6 @@ from tasks.load.settle import settle
 from tasks.model import CycleKind, Plan
 from tasks.report.activity import without_values
 from tasks.report.cycle import CycleFacts, Told, duration
-from tasks.report.task import report_task
 
 
 @contextlib.contextmanager
@@ -43,6 +42,9 @@ def carry_out(parts: Parts, cycle_id: str, plan: Plan, second_look: SecondLook) 
 
     The watermark and what a complete read gave stay as they are.
     """
+    # Prefect takes seconds to import, and whoever only plans needs none of it.
+    from tasks.report.task import report_task
+
     ledger, job = parts.ledger, parts.job
     plan = dataclasses.replace(plan, cycle_id=cycle_id)
     apply_plan(plan, parts.target, ledger, job, second_look=second_look, progress=current())

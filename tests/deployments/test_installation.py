@@ -17,7 +17,14 @@ from prefect.client.schemas.objects import StateType
 from deployments.sandbox.faults import FaultKind
 from tests.deployments.installation import Installation, installed, states, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.postgres,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        not os.environ.get("PROVISION_LONG"), reason="takes minutes of schedules; PROVISION_LONG=1 runs it"
+    ),
+]
 UPSERT = "replicon:ImportService2.CreateUserOrApplyModifications"
 
 

@@ -310,20 +310,20 @@ def test_a_stopped_run_finishes_what_is_under_way_and_leaves_the_rest(rig: Rig) 
         if stage == "load" and done >= 1:
             stop.set()
 
-    plan = plan_of(rig.cycle_id, *(create(f"p{number:03}") for number in range(250)))
+    plan = plan_of(rig.cycle_id, *(create(f"p{number:03}") for number in range(600)))
     outcomes = rig.apply(plan=plan, stop=stop, progress=watch)
     done = outcomes["status"].eq("success").sum()
-    assert 0 < done < 250
+    assert 0 < done < 600
     assert len(rig.logins()) == done == len(rig.ledger.links("acme"))
     left = outcomes[outcomes["status"].ne("success")]
     assert set(left["error_code"]) == {"NotAttempted"}
     assert rig.ledger.open_requests("acme") == []
-    assert len(rig.ledger.activities()) == 250
+    assert len(rig.ledger.activities()) == 600
     again = rig.apply(plan=plan)
     assert set(again["status"]) == {"success"}
-    assert len(rig.logins()) == 250
-    assert len(rig.state.change_log) == 250
-    assert len(rig.ledger.activities()) == 250
+    assert len(rig.logins()) == 600
+    assert len(rig.state.change_log) == 600
+    assert len(rig.ledger.activities()) == 600
 
 
 @pytest.fixture
