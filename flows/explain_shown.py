@@ -25,7 +25,7 @@ from tasks.transform.expressions.engine import Step
 from tasks.transform.filters import CompiledFilter, explain_filter
 from tasks.transform.mapping import AttributeMapping, MappedAttribute, MappingKind
 
-_WIDTH: Final = 110
+_WIDTH: Final = 84
 """Characters in a line of the artifact: what Prefect's pages show without a scroll bar."""
 _BYTES: Final = 40_000
 """Most bytes of the artifact; Prefect's pages never draw much larger ones."""
