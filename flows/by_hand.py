@@ -50,8 +50,7 @@ def carry_out(parts: Parts, cycle_id: str, plan: Plan, second_look: SecondLook) 
     apply_plan(plan, parts.target, ledger, job, second_look=second_look, progress=current())
     facts = dataclasses.replace(facts_of_plan(parts, plan), see=report_command(job, cycle_id))
     verdict = report_task(ledger.activities(cycle_id=cycle_id), facts, without_values(plan, parts.mapping.redacted))
-    counts = {group.value: count for group, count in verdict.counts.items()}
-    ledger.end_cycle(cycle_id, verdict.state, counts=counts, message=verdict.sentence)
+    ledger.end_cycle(cycle_id, verdict.state, counts=verdict.recorded, message=verdict.sentence)
     return Told(facts, verdict)
 
 
@@ -67,7 +66,7 @@ def facts_of_plan(parts: Parts, plan: Plan) -> CycleFacts:
         target=target_name(parts.job),
         started_at=plan.created_at,
         ended_at=parts.ledger.now(),
-        linked=len(parts.ledger.links(parts.job.name)),
+        linked=parts.ledger.link_count(parts.job.name),
         manifest=plan.manifest,
         notes=(*plan.verdict.reasons, *rate),
         names=referred_names(parts.ledger, parts.job.name, plan.changes["after"]),

@@ -69,7 +69,7 @@ def facts_of(parts: Parts, cycle: Cycle, plan: Plan, *, stopped: bool = False, m
         target=target_name(job),
         started_at=cycle.memory.now,
         ended_at=ledger.now(),
-        linked=len(ledger.links(job.name)),
+        linked=ledger.link_count(job.name),
         manifest=plan.manifest,
         quarantine=state.quarantine_reason,
         notes=quarantine_notes(state, plan.verdict.reasons),
@@ -99,7 +99,7 @@ def told_again(job: Job, cycle_id: str | None = None) -> tuple[pd.DataFrame, Tol
         cycle = cycle_of(ledger, job, cycle_id)
         activities = ledger.activities(cycle_id=cycle["cycle_id"])
         state = ledger.job_state(job.name)
-        linked = len(ledger.links(job.name))
+        linked = ledger.link_count(job.name)
         names = referred_names(ledger, job.name, activities["changes"])
     manifest = Manifest.from_dict(json.loads(cycle["manifest"])) if isinstance(cycle["manifest"], str) else None
     failure = cycle["message"] if cycle["state"] in {StateName.FAILED, CRASHED} else None

@@ -19,6 +19,7 @@ from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
 
+from tasks.load.speed import time_in_words
 from tasks.model import Progress
 
 EVERY_SECONDS: Final = 5.0
@@ -74,7 +75,7 @@ class Standing:
             told.append(self.note or f"{rate:,.0f} a second")
         left = (self.total or 0) - self.done
         if left > 0:
-            told.append(f"{left:,} left" + (f", about {_duration(left / rate)}" if rate else ""))
+            told.append(f"{left:,} left" + (f", about {time_in_words(left / rate)}" if rate else ""))
         return "; ".join(told)
 
 
@@ -122,10 +123,3 @@ class _Keeper:
                 # By its annotations the id passes for a coroutine, which it is in asynchronous flows only.
                 self._artifacts[stage] = cast(uuid.UUID, create_progress_artifact(standing.percent, key, sentence))
             self._stored[stage] = standing
-
-
-def _duration(seconds: float) -> str:
-    """Write a time as people say it, no finer than matters."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"

@@ -86,10 +86,10 @@ def _carried_out(parts: Parts, cycle: CycleChoice, apply_first_plan: bool, plan_
     # Whoever clicks Retry wants it to run, also while the job rests.
     scheduled = SCHEDULED in (flow_run.tags or []) and not is_retry()
     approved = approved_plan(parts, Path(plan_file)) if plan_file else None
-    # The files come last, when the cycle has ended and nothing can fail it any more.
     expected = RunKind.INITIAL if cycle is CycleChoice.INITIAL else RunKind.INCREMENTAL
     planned = RunKind.PLAN if approved is not None else None
     with (
+        # The files come last, when the cycle has ended and nothing can fail it any more.
         keeping_files(job, get_run_logger()),
         parts.ledger,
         telling(parts, planned or expected) as run,
@@ -184,7 +184,7 @@ def _end(parts: Parts, held: Cycle, plan: Plan, told: Told, read: Read | None, m
         watermark=got.watermark if got else None,
         mapping_digest=plan.mapping_digest if got else None,
         manifest=plan.manifest,
-        counts={group.value: count for group, count in told.verdict.counts.items()},
+        counts=told.verdict.recorded,
         message=told.verdict.sentence,
         remember=got.news if got else None,
         measured=measured.as_dict(),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +13,7 @@ from flows.history import referred_names, source_name, target_name, told_again
 from flows.parts import open_ledger
 from tasks.job import Job, load_job
 from tasks.model import BadInputError
+from tasks.report.replacing import replacing
 
 
 def show_page(
@@ -101,14 +100,9 @@ def _within(instants: pd.Series, since: dt.datetime | None, until: dt.datetime |
 
 def _written(out: Path, page: str) -> Path:
     """Write a page; a file that is there is replaced by the whole of it or not at all."""
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(page, encoding="utf-8")
-        beside.replace(out)
+        with replacing(out) as beside:
+            beside.write_text(page, encoding="utf-8")
     except OSError as error:
-        # Where its folder cannot be, there is nothing to take away either.
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise BadInputError(f"{out} cannot be written ({error.strerror}). Give another file, or make room.") from error
     return out

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from tasks.ledger.ledger import Ledger
 from tasks.model import ExitCode, ProvisioningError
-from tasks.report.activity import counts_of
 from tasks.report.verdict import StateName, judge
 
 
@@ -30,12 +29,15 @@ def end_broken_off(ledger: Ledger, cycle_id: str, error: BaseException) -> None:
     Raises `LostLockError` when another cycle holds the job by now.
     """
     if not _is_order(error):
-        said = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
-        ledger.end_cycle(cycle_id, StateName.FAILED, message=said)
+        ledger.end_cycle(cycle_id, StateName.FAILED, message=said_of(error))
         return
-    activities = ledger.activities(cycle_id=cycle_id)
-    counts = {group.value: count for group, count in counts_of(activities).items()}
-    ledger.end_cycle(cycle_id, StateName.STOPPED, counts=counts, message=judge(activities, stopped=True).sentence)
+    verdict = judge(ledger.activities(cycle_id=cycle_id), stopped=True)
+    ledger.end_cycle(cycle_id, StateName.STOPPED, counts=verdict.recorded, message=verdict.sentence)
+
+
+def said_of(error: BaseException) -> str:
+    """Give what records and lists say of an error: its text where it is meant for people, else its name."""
+    return str(error) if isinstance(error, ProvisioningError) else type(error).__name__
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from prefect.utilities.urls import url_for
 from flows.cycle import PassedOverError
 from flows.history import report_command
 from flows.parts import Parts
+from flows.stopping import said_of
 from tasks.connectors.mail import send
 from tasks.connectors.microsoft_graph.errors import SignInError
 from tasks.connectors.replicon.errors import StopJobError
@@ -60,7 +61,7 @@ class Run:
 
     def broke_off(self, error: BaseException) -> None:
         """Say that it did not get to its end, and why."""
-        said = _said(error)
+        said = said_of(error)
         if isinstance(error, PassedOverError):
             self._name(f"passed over: {said}")
         elif isinstance(error, HeldError):
@@ -153,13 +154,13 @@ def _tell_turn(parts: Parts, error: Exception | None) -> None:
             ledger.job_state(job),
             {str(code): int(count) for code, count in failing.items()},
             StateName.FAILED if error is not None else ended,
-            _said(error) if error is not None else "" if latest is None else str(latest["message"]),
+            said_of(error) if error is not None else "" if latest is None else str(latest["message"]),
             refused=isinstance(error, SignInError | StopJobError),
         )
         turn = ledger.note_causes(job, causes)
         cycle_id = "" if latest is None else str(latest["cycle_id"])
         if error is not None:
-            emit([broken_event(job, cycle_id, _said(error))])
+            emit([broken_event(job, cycle_id, said_of(error))])
         emit(turn_events(turn, job, still=causes))
         _mail(parts, cycle_id, "" if latest is None else str(latest["message"]))
     except ProvisioningError as trouble:
@@ -188,7 +189,3 @@ def _mail(parts: Parts, cycle_id: str, sentence: str) -> None:
 def _link() -> str:
     """Give the address of the run in Prefect's pages; empty where there are none."""
     return (url_for("flow-run", obj_id=flow_run.id) or "") if flow_run.id else ""
-
-
-def _said(error: BaseException) -> str:
-    return str(error) if isinstance(error, ProvisioningError) else type(error).__name__

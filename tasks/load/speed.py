@@ -21,10 +21,11 @@ class Speed:
             return ""
         rate = done / took
         shown = f"{rate:.0f}/s" if rate >= 10 else f"{60 * rate:.0f}/min"
-        return f"{shown}, {_words((total - done) / rate)} left"
+        return f"{shown}, {time_in_words((total - done) / rate)} left"
 
 
-def _words(seconds: float) -> str:
+def time_in_words(seconds: float) -> str:
+    """Write a time as people say it, no finer than matters."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     if seconds < 100 * 60:

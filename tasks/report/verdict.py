@@ -77,6 +77,11 @@ class CycleVerdict:
     counts: Mapping[Group, int]
     exit_code: int
 
+    @property
+    def recorded(self) -> dict[str, int]:
+        """Give the counts by name, as the ledger keeps them."""
+        return {group.value: count for group, count in self.counts.items()}
+
 
 def judge(
     activities: pd.DataFrame,

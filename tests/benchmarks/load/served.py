@@ -7,42 +7,26 @@ from __future__ import annotations
 
 import gc
 import json
-import subprocess
 import sys
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from deployments.sandbox.faults import FaultKind
+from tests.benchmarks.child import Child
 from tests.load.rig import replicon
 
 
-class Served:
+class Served(Child):
     """Starts such a process. Every request takes `latency` seconds; `limit`, if given, is how many pass in a minute."""
 
     def __init__(self, latency: float, limit: int | None) -> None:
         more = [] if limit is None else [str(limit)]
-        command = [sys.executable, "-m", "tests.benchmarks.load.served", str(latency), *more]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.discovery_url: str = json.loads(self._process.stdout.readline())["discovery_url"]
+        super().__init__("tests.benchmarks.load.served", str(latency), *more)
+        self.discovery_url: str = json.loads(self.ask())["discovery_url"]
 
     def seen(self) -> dict[str, Any]:
         """Give requests, refused ones, users and CPU seconds so far."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(file=self._process.stdin, flush=True)
-        return dict(json.loads(self._process.stdout.readline()))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        return dict(json.loads(self.ask("")))
 
 
 def main() -> None:

@@ -8,47 +8,28 @@ from __future__ import annotations
 import dataclasses
 import gc
 import json
-import subprocess
 import sys
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from deployments.sandbox.sandbox import Sandbox
 from deployments.sandbox.tenant import Tenant, generate
 from deployments.sandbox.tenant_access import PrincipalType
+from tests.benchmarks.child import Child
 
 ASSIGNMENTS = 300
 """Assignments made to people directly. Graph lists assignments whole, so that they have to be as many in every size."""
 
 
-class Served:
+class Served(Child):
     """Starts such a process, and tells it what to do."""
 
     def __init__(self, people: int) -> None:
-        command = [sys.executable, "-m", "tests.benchmarks.reading.served", str(people)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.where: dict[str, Any] = json.loads(self._ask(None))
+        super().__init__("tests.benchmarks.reading.served", str(people))
+        self.where: dict[str, Any] = json.loads(self.ask())
 
     def change(self, people: int) -> int:
         """Let about so many people change, in the mix in which months bring changes; give how many did."""
-        return int(self._ask(str(people)))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-
-    def _ask(self, line: str | None) -> str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        if line is not None:
-            print(line, file=self._process.stdin, flush=True)
-        return self._process.stdout.readline()
+        return int(self.ask(str(people)))
 
 
 def _with_few_assignments(tenant: Tenant) -> Tenant:
