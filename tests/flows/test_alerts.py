@@ -29,9 +29,10 @@ NAMES = {
 
 def fired(count: int) -> set[str]:
     """Give the names of the automations that fired, once there are `count` of them."""
-    only = EventFilter(event=EventNameFilter(name=["prefect.automation.triggered"]))
     found: set[str] = set()
     for _ in range(150):
+        # A filter ends at the moment it is made, so that each look needs its own.
+        only = EventFilter(event=EventNameFilter(name=["prefect.automation.triggered"]))
         with get_client(sync_client=True) as client:
             answer = client.request("POST", "/events/filter", json={"filter": only.model_dump(mode="json")})
             events = answer.json()["events"]
