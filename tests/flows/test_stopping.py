@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling
 
@@ -117,9 +119,16 @@ def test_a_cancellation_in_prefect_stops_the_cycle(company: Company) -> None:
     server = started("-c", SERVE)
     try:
         with get_client(sync_client=True) as client:
-            until(lambda: bool(client.read_deployments()) or server.poll() is not None)
+
+            def deployed() -> list[DeploymentResponse]:
+                # Other tests leave deployments of their own on this server.
+                return client.read_deployments(
+                    deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=["cancelled"]))
+                )
+
+            until(lambda: bool(deployed()) or server.poll() is not None)
             run = client.create_flow_run_from_deployment(
-                client.read_deployment_by_name("provision/cancelled").id,
+                deployed()[0].id,
                 parameters={"job_file": str(company.job), "apply_first_plan": True},
             )
             company.await_writes(server)
